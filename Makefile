@@ -1,0 +1,49 @@
+# Everything runs from .venv, which the first target builds from the lock file:
+# with uv where it is installed, else with venv and pip.
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+
+.PHONY: demo test check bench acceptance prove lock clean
+
+demo: $(STAMP)
+	@$(BIN)/python manage.py demo $(ARGS)
+
+test: $(STAMP)
+	$(BIN)/python -m pytest -n $(or $(WORKERS),2) --dist worksteal $(ARGS)
+
+check: $(STAMP)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m tests.environment manage.py makemigrations --check --dry-run
+	$(BIN)/python -m tests.environment --production manage.py check --deploy --fail-level WARNING
+
+bench: $(STAMP)
+	@$(BIN)/python -m tests.benchmarks $(ARGS)
+
+acceptance: $(STAMP)
+	@$(BIN)/python -m tests.acceptance $(ARGS)
+
+prove: $(STAMP)
+	@$(BIN)/python manage.py prove $(ARGS)
+
+# Needs uv; the lock serves Python 3.11 and newer on every platform.
+lock:
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+		--no-emit-index-url --all-extras --group dev pyproject.toml -o requirements.lock
+
+$(STAMP): requirements.lock
+	@if command -v uv >/dev/null 2>&1; then \
+		uv venv --quiet --clear --python '>=3.11' .venv && \
+		uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock; \
+	else \
+		$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Tillbridge needs Python 3.11 or newer")' && \
+		$(PYTHON) -m venv --clear .venv && \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock; \
+	fi
+	@touch $(STAMP)
+
+clean:
+	rm -rf .venv .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis

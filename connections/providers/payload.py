@@ -1,0 +1,139 @@
+"""A typed reader over decoded JSON, whose errors name the path and never the value.
+
+    reader = Reader(document["payment"], "payment")
+    amount = reader.record("amount_money").integer("amount")     # Unreadable: payment.amount_money.amount ...
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from connections.providers.errors import Unreadable
+
+INT64_MAX = 2**63 - 1
+
+
+def decode(body: bytes | str) -> Any:
+    """JSON with every non-integer number as `Decimal`: an amount never passes through a float."""
+    return json.loads(body, parse_float=Decimal, parse_constant=_refuse_constant)
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+class Reader:
+    """One JSON object and where it stands. Absent and null are the same thing to every `optional_` method."""
+
+    def __init__(self, data: Any, path: str) -> None:
+        if not isinstance(data, Mapping):
+            raise Unreadable(f"{path} is {_kind(data)} where an object was expected")
+        self.data: Mapping[str, Any] = data
+        self.path = path
+
+    def has(self, name: str) -> bool:
+        return self.data.get(name) is not None
+
+    def text(self, name: str) -> str:
+        return self._required(name, self.optional_text(name, default=None))
+
+    def optional_text(self, name: str, *, default: Any = "") -> Any:
+        value = self.data.get(name)
+        if value is None:
+            return default
+        if not isinstance(value, str):
+            raise self._wrong(name, value, "text")
+        return value
+
+    def integer(self, name: str) -> int:
+        return self._required(name, self.optional_integer(name, default=None))
+
+    def optional_integer(self, name: str, *, default: Any = 0) -> Any:
+        """A whole number that fits 64 bits; Exact sends Int64 as text, which is read too."""
+        value = self.data.get(name)
+        if value is None:
+            return default
+        if isinstance(value, str) and value.lstrip("-").isdigit() and value.isascii():
+            value = int(value)
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise self._wrong(name, value, "a whole number")
+        if abs(value) > INT64_MAX:
+            raise Unreadable(f"{self.path}.{name} is a number beyond 64 bits")
+        return value
+
+    def decimal(self, name: str) -> Decimal:
+        return self._required(name, self.optional_decimal(name, default=None))
+
+    def optional_decimal(self, name: str, *, default: Any = Decimal(0)) -> Any:
+        value = self.data.get(name)
+        if value is None:
+            return default
+        if isinstance(value, bool) or not isinstance(value, int | Decimal):
+            raise self._wrong(name, value, "a number")
+        return Decimal(value)
+
+    def optional_flag(self, name: str, *, default: bool = False) -> bool:
+        value = self.data.get(name)
+        if value is None:
+            return default
+        if not isinstance(value, bool):
+            raise self._wrong(name, value, "true or false")
+        return value
+
+    def time(self, name: str) -> datetime:
+        return self._required(name, self.optional_time(name))
+
+    def optional_time(self, name: str) -> datetime | None:
+        """RFC 3339 with any precision, as an aware UTC time."""
+        text = self.optional_text(name, default=None)
+        if text is None:
+            return None
+        try:
+            moment = datetime.fromisoformat(text)
+        except ValueError:
+            raise Unreadable(f"{self.path}.{name} is not an RFC 3339 time") from None
+        if moment.tzinfo is None:
+            raise Unreadable(f"{self.path}.{name} is a time without a zone")
+        return moment.astimezone(UTC)
+
+    def record(self, name: str) -> Reader:
+        return Reader(self.data.get(name), f"{self.path}.{name}")
+
+    def optional_record(self, name: str) -> Reader | None:
+        return self.record(name) if self.has(name) else None
+
+    def records(self, name: str) -> Iterator[Reader]:
+        """The objects of a list; absent is empty."""
+        for index, value in enumerate(self._list(name)):
+            yield Reader(value, f"{self.path}.{name}[{index}]")
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        values = self._list(name)
+        if not all(isinstance(value, str) for value in values):
+            raise Unreadable(f"{self.path}.{name} holds something other than text")
+        return tuple(values)
+
+    def _list(self, name: str) -> list[Any]:
+        value = self.data.get(name)
+        if value is None:
+            return []
+        if not isinstance(value, list):
+            raise self._wrong(name, value, "a list")
+        return value
+
+    def _required(self, name: str, value: Any) -> Any:
+        if value is None:
+            raise Unreadable(f"{self.path}.{name} is missing")
+        return value
+
+    def _wrong(self, name: str, value: Any, expected: str) -> Unreadable:
+        return Unreadable(f"{self.path}.{name} is {_kind(value)} where {expected} was expected")
+
+
+def _kind(value: Any) -> str:
+    names = {type(None): "nothing", bool: "a flag", int: "a whole number", Decimal: "a fraction", str: "text"}
+    return names.get(type(value), "a list" if isinstance(value, list) else "an object")

@@ -1,0 +1,164 @@
+"""What the books are owed for one source record: legs of lines, in minor units, with the vendor's signs.
+
+Sales lines are net of VAT and positive for revenue (a refund is negative); Exact adds `vat` and debits the
+receivable. Bank and cash lines are the movement of the bank or cash account: a receipt is positive, a fee negative, and
+the named account gets the opposite. `ledger` turns either into debit + / credit -.
+Reference: Exact SalesEntryLines.AmountFC (excluding VAT), VATAmountFC; BankEntryLines.AmountFC; bookkeeping section 6.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+
+from mappings.roles import Role
+
+
+class LegKind(StrEnum):
+    SALE = "sale"
+    RECEIPT = "receipt"
+    FEE = "fee"
+    APP_FEE = "app_fee"
+    SOURCE_FEE = "source_fee"
+
+
+class Document(StrEnum):
+    """The kind of entry a leg is booked with in Exact."""
+
+    SALES_ENTRY = "sales_entry"
+    BANK_ENTRY = "bank_entry"
+    CASH_ENTRY = "cash_entry"
+
+
+class ProblemKind(StrEnum):
+    """Why a record waits. Closed list: each has one explanation and one remedy in the pages."""
+
+    UNMAPPED_ACCOUNT = "unmapped_account"
+    UNMAPPED_TAX = "unmapped_tax"
+    UNMAPPED_CUSTOMER = "unmapped_customer"
+    AMBIGUOUS_TAX = "ambiguous_tax"
+    UNREADABLE = "unreadable"
+    UNKNOWN_CURRENCY = "unknown_currency"
+    ODD_AMOUNT = "odd_amount"
+    NO_ORDER = "no_order"
+    NO_LINES = "no_lines"
+    UNBALANCED = "unbalanced"
+    UNSUPPORTED = "unsupported"
+    BEFORE_GO_LIVE = "before_go_live"
+    WAITS_FOR_SALE = "waits_for_sale"
+    CHANGED_AFTER_POSTING = "changed_after_posting"
+    REFUSED = "refused"
+    PERIOD_CLOSED = "period_closed"
+    EXHAUSTED = "exhausted"
+    CONFLICT = "conflict"
+    DIVISION_HELD = "division_held"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why something waits. `subject` groups equal causes (a tax, a tender, a customer id); `sentence` is for people."""
+
+    kind: ProblemKind
+    sentence: str
+    subject: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A GL account of the division: Exact's GUID, trimmed code, and GLAccounts.Type."""
+
+    id: str
+    code: str
+    type: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Debtor:
+    """A customer account in Exact (status C). `receivables` is its own AR account where it has one."""
+
+    id: str
+    name: str
+    is_collective: bool = False
+    has_vat_number: bool = False
+    receivables: Account | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of an entry. `rule` is the id of the GLMapping that chose the account, `note` says why, for people.
+
+    `suffix` tells the lines of one leg apart in their texts ("" for the first).
+    """
+
+    role: Role
+    account: Account
+    amount: int
+    vat_code: str = ""
+    vat: int = 0
+    vat_account: str = ""
+    cost_center: str = ""
+    cost_unit: str = ""
+    debtor: str = ""
+    suffix: str = ""
+    rule: int | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LegPlan:
+    """One thing a source record owes the books.
+
+    `source_id` is what its reference is computed from (the order of a sale, the payment of a receipt or fee).
+    `main_account` is the account the document itself moves: AR of a sales entry, the journal's own of a bank or cash entry.
+    `stands_alone`: never grouped into a daily summary (known customer). `after_sale`: waits until the sale of
+    `order_id` is booked, whose number it carries. `problem` set: the leg waits, lines may be empty.
+    """
+
+    kind: LegKind
+    source_id: str
+    ordinal: int
+    document: Document
+    journal: str
+    date: date
+    currency: str
+    main_account: Account | None
+    debtor: Debtor | None
+    lines: tuple[Line, ...] = ()
+    order_id: str = ""
+    stands_alone: bool = False
+    after_sale: bool = False
+    problem: Problem | None = None
+
+    @property
+    def total(self) -> int:
+        """Sum of the lines and their VAT: what the document moves on its main account."""
+        return sum(line.amount + line.vat for line in self.lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything one source record owes, or why nothing can be said yet (`problem`, no legs)."""
+
+    legs: tuple[LegPlan, ...] = ()
+    problem: Problem | None = None
+    notes: tuple[str, ...] = field(default=())
+
+
+def ledger(document: Document, main_account: str, lines: Iterable[Line]) -> Mapping[str, int]:
+    """Account code -> movement, debit + and credit -. Zero movements are left out; always sums to zero.
+
+    VAT stands under `vat_account` when the code's account is known, else under "vat".
+    """
+    moved: dict[str, int] = {}
+
+    def move(code: str, amount: int) -> None:
+        moved[code] = moved.get(code, 0) + amount
+
+    for line in lines:
+        move(line.account.code, -line.amount)
+        move(main_account, line.amount + line.vat)
+        if document is Document.SALES_ENTRY and line.vat:
+            move(line.vat_account or "vat", -line.vat)
+    return {code: amount for code, amount in moved.items() if amount}
