@@ -15,7 +15,7 @@ test: $(STAMP)
 check: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy
+	$(BIN)/python -m tests.environment -m mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m tests.environment manage.py makemigrations --check --dry-run
 	$(BIN)/python -m tests.environment --production manage.py check --deploy --fail-level WARNING

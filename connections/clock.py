@@ -28,7 +28,9 @@ class Clock:
             return cls()
         origin, _, speed = setting.rpartition(",")
         try:
-            began = float(origin) if origin.replace(".", "", 1).isdigit() else datetime.fromisoformat(origin).timestamp()
+            began = (
+                float(origin) if origin.replace(".", "", 1).isdigit() else datetime.fromisoformat(origin).timestamp()
+            )
             factor = float(speed)
         except ValueError:
             raise ValueError("TILLBRIDGE_CLOCK must read '<epoch seconds or RFC 3339 time>,<speed>'.") from None
@@ -56,7 +58,7 @@ def current() -> Clock:
 
 def install(clock: Clock | None) -> Callable[[], None]:
     """Use another clock in this process; returns what puts the old one back. For prove and tests."""
-    global _clock  # noqa: PLW0603
+    global _clock
     before, _clock = _clock, clock
 
     def restore() -> None:

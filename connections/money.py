@@ -11,7 +11,26 @@ from decimal import ROUND_HALF_UP, Decimal
 # Currencies whose minor unit is not a hundredth (ISO 4217).
 EXPONENTS = {
     **dict.fromkeys(
-        ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF"), 0
+        (
+            "BIF",
+            "CLP",
+            "DJF",
+            "GNF",
+            "ISK",
+            "JPY",
+            "KMF",
+            "KRW",
+            "PYG",
+            "RWF",
+            "UGX",
+            "UYI",
+            "VND",
+            "VUV",
+            "XAF",
+            "XOF",
+            "XPF",
+        ),
+        0,
     ),
     **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
     "CLF": 4,
@@ -52,14 +71,16 @@ def written(amount: int, currency: str) -> str:
 def share(total: int, weights: Sequence[int]) -> list[int]:
     """Split `total` over `weights` by largest remainder; the parts add up to `total` exactly.
 
-    Weights must be of one sign and not all zero. Ties go to the earlier part.
+    Weights must be of one sign and not all zero. Ties go to the earlier part. Splitting -total gives the
+    negated parts, so that a reversal undoes a split to the cent.
     """
-    whole = sum(weights)
-    if whole == 0 or any(weight * whole < 0 for weight in weights):
+    whole = abs(sum(weights))
+    if whole == 0 or sum(abs(weight) for weight in weights) != whole:
         raise ValueError("weights must be of one sign and not all zero")
-    exact = [total * weight for weight in weights]
+    sign = -1 if total < 0 else 1
+    exact = [abs(total * weight) for weight in weights]
     parts = [value // whole for value in exact]
-    order = sorted(range(len(weights)), key=lambda index: (-((exact[index] % whole) * (1 if whole > 0 else -1)), index))
-    for index in order[: total - sum(parts)]:
+    order = sorted(range(len(weights)), key=lambda index: (-(exact[index] % whole), index))
+    for index in order[: abs(total) - sum(parts)]:
         parts[index] += 1
-    return parts
+    return [sign * part for part in parts]

@@ -27,6 +27,18 @@ class Role(StrEnum):
     SUSPENSE = "suspense"
     TRANSIT = "transit"
 
+    @property
+    def words(self) -> str:
+        return self.value.replace("_", " ")
+
+    @property
+    def is_taxed(self) -> bool:
+        """Its rules must speak about the tax: one without a tax would silently catch every rate."""
+        return self in TAXED
+
+
+TAXED = frozenset({Role.REVENUE, Role.SERVICE_CHARGE, Role.DISCOUNT})
+
 
 # The Exact GL account types that make sense for a role. Reference: GLAccounts.Type; bookkeeping section 1.
 ACCOUNT_TYPES: dict[Role, frozenset[int]] = {

@@ -1,25 +1,38 @@
 """A typed reader over decoded JSON, whose errors name the path and never the value.
 
-    reader = Reader(document["payment"], "payment")
-    amount = reader.record("amount_money").integer("amount")     # Unreadable: payment.amount_money.amount ...
+reader = Reader(document["payment"], "payment")
+amount = reader.record("amount_money").integer("amount")     # Unreadable: payment.amount_money.amount ...
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from decimal import Decimal
-from typing import Any
+from decimal import Decimal, InvalidOperation
+from typing import Any, TypeVar, overload
 
 from connections.providers.errors import Unreadable
 
+T = TypeVar("T")
+
+ZERO = Decimal(0)
 INT64_MAX = 2**63 - 1
+WHOLE = re.compile(r"-?[0-9]+")
+# One digit more than 64 bits hold; beyond it a number is not even computed with.
+DIGITS = 20
 
 
 def decode(body: bytes | str) -> Any:
-    """JSON with every non-integer number as `Decimal`: an amount never passes through a float."""
-    return json.loads(body, parse_float=Decimal, parse_constant=_refuse_constant)
+    """JSON with every non-integer number as `Decimal`: an amount never passes through a float.
+
+    Raises `ValueError` for whatever is not JSON, also when it nests deeper than can be read.
+    """
+    try:
+        return json.loads(body, parse_float=Decimal, parse_constant=_refuse_constant)
+    except (RecursionError, InvalidOperation):
+        raise ValueError("nested or written in a way that cannot be read") from None
 
 
 def _refuse_constant(name: str) -> None:
@@ -41,7 +54,11 @@ class Reader:
     def text(self, name: str) -> str:
         return self._required(name, self.optional_text(name, default=None))
 
-    def optional_text(self, name: str, *, default: Any = "") -> Any:
+    @overload
+    def optional_text(self, name: str, *, default: str = "") -> str: ...
+    @overload
+    def optional_text(self, name: str, *, default: None) -> str | None: ...
+    def optional_text(self, name: str, *, default: str | None = "") -> str | None:
         value = self.data.get(name)
         if value is None:
             return default
@@ -52,13 +69,17 @@ class Reader:
     def integer(self, name: str) -> int:
         return self._required(name, self.optional_integer(name, default=None))
 
-    def optional_integer(self, name: str, *, default: Any = 0) -> Any:
+    @overload
+    def optional_integer(self, name: str, *, default: int = 0) -> int: ...
+    @overload
+    def optional_integer(self, name: str, *, default: None) -> int | None: ...
+    def optional_integer(self, name: str, *, default: int | None = 0) -> int | None:
         """A whole number that fits 64 bits; Exact sends Int64 as text, which is read too."""
         value = self.data.get(name)
         if value is None:
             return default
-        if isinstance(value, str) and value.lstrip("-").isdigit() and value.isascii():
-            value = int(value)
+        if isinstance(value, str) and WHOLE.fullmatch(value):
+            value = int(value) if len(value) <= DIGITS else INT64_MAX + 1
         if isinstance(value, bool) or not isinstance(value, int):
             raise self._wrong(name, value, "a whole number")
         if abs(value) > INT64_MAX:
@@ -68,13 +89,20 @@ class Reader:
     def decimal(self, name: str) -> Decimal:
         return self._required(name, self.optional_decimal(name, default=None))
 
-    def optional_decimal(self, name: str, *, default: Any = Decimal(0)) -> Any:
+    @overload
+    def optional_decimal(self, name: str, *, default: Decimal = ZERO) -> Decimal: ...
+    @overload
+    def optional_decimal(self, name: str, *, default: None) -> Decimal | None: ...
+    def optional_decimal(self, name: str, *, default: Decimal | None = ZERO) -> Decimal | None:
         value = self.data.get(name)
         if value is None:
             return default
         if isinstance(value, bool) or not isinstance(value, int | Decimal):
             raise self._wrong(name, value, "a number")
-        return Decimal(value)
+        amount = Decimal(value)
+        if amount and amount.adjusted() >= DIGITS:
+            raise Unreadable(f"{self.path}.{name} is a number beyond 64 bits")
+        return amount
 
     def optional_flag(self, name: str, *, default: bool = False) -> bool:
         value = self.data.get(name)
@@ -94,11 +122,11 @@ class Reader:
             return None
         try:
             moment = datetime.fromisoformat(text)
-        except ValueError:
+            if moment.tzinfo is None:
+                raise Unreadable(f"{self.path}.{name} is a time without a zone")
+            return moment.astimezone(UTC)
+        except (ValueError, OverflowError):
             raise Unreadable(f"{self.path}.{name} is not an RFC 3339 time") from None
-        if moment.tzinfo is None:
-            raise Unreadable(f"{self.path}.{name} is a time without a zone")
-        return moment.astimezone(UTC)
 
     def record(self, name: str) -> Reader:
         return Reader(self.data.get(name), f"{self.path}.{name}")
@@ -125,7 +153,7 @@ class Reader:
             raise self._wrong(name, value, "a list")
         return value
 
-    def _required(self, name: str, value: Any) -> Any:
+    def _required(self, name: str, value: T | None) -> T:
         if value is None:
             raise Unreadable(f"{self.path}.{name} is missing")
         return value

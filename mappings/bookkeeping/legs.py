@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from decimal import Decimal
 from enum import StrEnum
 
 from mappings.roles import Role
@@ -84,12 +85,24 @@ class Debtor:
     has_vat_number: bool = False
     receivables: Account | None = None
 
+    @property
+    def kind(self) -> str:
+        """The word that rules narrow on: "business" (a VAT number), "known", or "counter" (collective)."""
+        if self.has_vat_number:
+            return "business"
+        return "counter" if self.is_collective else "known"
+
+    @property
+    def stands_alone(self) -> bool:
+        return self.has_vat_number or not self.is_collective
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
     """One line of an entry. `rule` is the id of the GLMapping that chose the account, `note` says why, for people.
 
-    `suffix` tells the lines of one leg apart in their texts ("" for the first).
+    `suffix` tells the lines of one leg apart in their texts ("" for the first). `rate` is the per cent of the tax that
+    `vat` was charged at, None where there was none.
     """
 
     role: Role
@@ -97,6 +110,7 @@ class Line:
     amount: int
     vat_code: str = ""
     vat: int = 0
+    rate: Decimal | None = None
     vat_account: str = ""
     cost_center: str = ""
     cost_unit: str = ""
@@ -105,15 +119,24 @@ class Line:
     rule: int | None = None
     note: str = ""
 
+    @property
+    def states_vat(self) -> bool:
+        """Whether `vat` has to be sent along, also when it is 0: ten items of 0.01 at 21 % carry no VAT at Square,
+        while Exact would compute 0.02 from the code.
+        """
+        return bool(self.vat or self.rate)
+
 
 @dataclass(frozen=True, slots=True)
 class LegPlan:
     """One thing a source record owes the books.
 
     `source_id` is what its reference is computed from (the order of a sale, the payment of a receipt or fee).
-    `main_account` is the account the document itself moves: AR of a sales entry, the journal's own of a bank or cash entry.
+    `main_account` is the account the document itself moves: AR of a sales entry, the journal's own of a bank or
+    cash entry.
     `stands_alone`: never grouped into a daily summary (known customer). `after_sale`: waits until the sale of
     `order_id` is booked, whose number it carries. `problem` set: the leg waits, lines may be empty.
+    `location` as the rules name it; `tender` and `receipt_number` for the texts people read.
     """
 
     kind: LegKind
@@ -130,6 +153,9 @@ class LegPlan:
     stands_alone: bool = False
     after_sale: bool = False
     problem: Problem | None = None
+    location: str = ""
+    tender: str = ""
+    receipt_number: str = ""
 
     @property
     def total(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import date
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford base 32: no I, L, O, U
 LENGTH = 16
@@ -16,3 +17,8 @@ def reference(*, division: int, system: str, merchant: str, source_id: str, kind
     text = f"{division}|{system}|{merchant}|{source_id}|{kind}|{ordinal}"
     number = int.from_bytes(hashlib.sha256(text.encode()).digest()[:10], "big")
     return "TB-" + "".join(ALPHABET[(number >> shift) & 31] for shift in range(5 * (LENGTH - 1), -1, -5))
+
+
+def summary_source(*, location: str, day: date, currency: str) -> str:
+    """The source id of a daily summary. `location` is Square's id, which a renaming does not change."""
+    return f"{location}/{day.isoformat()}/{currency}"

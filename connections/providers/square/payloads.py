@@ -1,4 +1,4 @@
-"""What we read of Square's objects: frozen, typed, in minor units. Unknown fields and enum values are kept out of the way.
+"""What we read of Square's objects: frozen, typed, in minor units. Unknown fields and enum values do no harm.
 
 Reference: Square API reference, Square-Version 2025-08-20 (Payment, Order, Location, Customer, Merchant).
 """
@@ -130,7 +130,7 @@ class ServiceCharge:
 
 @dataclass(frozen=True, slots=True)
 class Tender:
-    """One payment on the order; `amount` includes the tip."""
+    """One payment on the order; `amount` includes the tip. `status` is that of a card, "" for other kinds."""
 
     id: str
     payment_id: str
@@ -138,6 +138,12 @@ class Tender:
     amount: int
     tip: int
     created_at: datetime | None
+    status: str = ""
+
+    @property
+    def is_payment(self) -> bool:
+        """NO_SALE only opened the drawer; a voided or failed card stays on the order although it paid nothing."""
+        return bool(self.payment_id) and self.kind != "NO_SALE" and self.status not in ("VOIDED", "FAILED")
 
 
 @dataclass(frozen=True, slots=True)
@@ -353,6 +359,7 @@ def _applied(reader: Reader) -> tuple[AppliedTax, ...]:
 
 
 def _tender(reader: Reader) -> Tender:
+    card = reader.optional_record("card_details")
     return Tender(
         id=reader.optional_text("id"),
         payment_id=reader.optional_text("payment_id") or reader.optional_text("id"),
@@ -360,6 +367,7 @@ def _tender(reader: Reader) -> Tender:
         amount=amount(reader, "amount_money"),
         tip=amount(reader, "tip_money"),
         created_at=reader.optional_time("created_at"),
+        status=card.optional_text("status") if card else "",
     )
 
 

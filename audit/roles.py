@@ -1,0 +1,71 @@
+"""The roles people have: groups whose rights this module states, brought up to date by every `migrate`.
+
+For other combinations make a group of your own: what is added to these five by hand is taken away at the next migrate.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.apps import AppConfig
+from django.contrib.auth.management import create_permissions
+from django.contrib.auth.models import Group, Permission
+
+APPS = ("audit", "connections", "mappings", "sync")
+ADMINISTRATOR = "Administrator"
+
+_LOOKS = ("audit.view_*", "connections.view_*", "mappings.view_*", "sync.view_*")
+_MAPS = tuple(
+    f"mappings.{verb}_{model}" for model in ("customermapping", "glmapping") for verb in ("add", "change", "resolve")
+)
+
+ROLES: dict[str, tuple[str, ...]] = {
+    "Bookkeeper": (*_LOOKS, *_MAPS, "sync.replay_*", "sync.dismiss_*"),
+    "Approver": (*_LOOKS, *_MAPS, "sync.replay_*", "sync.dismiss_*", "sync.golive_*", "connections.confirm_division"),
+    "Operator": (
+        *_LOOKS, "sync.run_*", "sync.change_synclane", "sync.replay_*", "connections.authorise_connection",
+        "connections.confirm_division", "connections.change_*",
+    ),
+    "Auditor": (*_LOOKS, "audit.export_auditentry"),
+    ADMINISTRATOR: ("*",),
+}  # fmt: skip
+# Permissions that exist because Django makes them, on rows that nobody writes by hand.
+NOBODY = {
+    f"{app}.{verb}_{model}"
+    for app, model in (
+        ("audit", "auditentry"), ("sync", "syncitem"), ("sync", "syncrun"), ("sync", "posting"), ("sync", "leg"),
+        ("connections", "vendorcall"),
+    )
+    for verb in ("add", "change", "delete")
+}  # fmt: skip
+
+
+def grants(role: str, permission: str) -> bool:
+    """Whether the role holds `app.codename`."""
+    if permission in NOBODY:
+        return False
+    return any(_fits(pattern, permission) for pattern in ROLES[role])
+
+
+def _fits(pattern: str, permission: str) -> bool:
+    return permission.startswith(pattern[:-1]) if pattern.endswith("*") else permission == pattern
+
+
+def update_roles(sender: AppConfig, using: str, **_: Any) -> None:
+    """Receiver of `post_migrate`, once per app: gives each role this app's permissions, exactly."""
+    if sender.label not in (*APPS, "auth"):
+        return
+    create_permissions(sender, verbosity=0, using=using)
+    permissions = list(
+        Permission.objects.using(using).filter(content_type__app_label=sender.label).select_related("content_type")
+    )
+    for role in ROLES:
+        group, _created = Group.objects.using(using).get_or_create(name=role)
+        granted = {row.pk for row in permissions if _granted(role, row)}
+        held = set(group.permissions.filter(content_type__app_label=sender.label).values_list("pk", flat=True))
+        group.permissions.add(*granted - held)
+        group.permissions.remove(*held - granted)
+
+
+def _granted(role: str, row: Permission) -> bool:
+    return grants(role, f"{row.content_type.app_label}.{row.codename}")

@@ -1,0 +1,345 @@
+"""Connections, divisions, locations and calls in the back office."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import ImproperlyConfigured
+from django.db.models import Model, QuerySet
+from django.forms import ModelForm
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from audit import adminkit, trail, words
+from audit.adminkit import BackOfficeAdmin, CannotDo, ConfirmedAction, Outcome, ReadOnlyAdmin, badge, local_time
+from audit.models import AuditEntry
+from connections import clock, credentials, diagnosis, divisions, endpoints, locations
+from connections.divisions import NotConfirmable
+from connections.forms import ConnectionForm
+from connections.models import Connection, Division, Location, VendorCall
+from connections.providers.errors import VendorError
+
+AUTHORISE = "connections.authorise_connection"
+CONFIRM = "connections.confirm_division"
+TONES = {
+    Connection.Status.LIVE: "good",
+    Connection.Status.NEW: "wait",
+    Connection.Status.NEEDS_CONSENT: "bad",
+    Connection.Status.LOCKED: "bad",
+}
+# Days before a consent dies of idleness at which the page begins to warn, and to alarm.
+WARN_AT, ALARM_AT = 7, 2
+
+adminkit.read_clock_from(clock.now)
+for name, model in (("connection", Connection), ("division", Division), ("location", Location)):
+    adminkit.add_subject(name, model)
+words.add(
+    {
+        "connection.added": "connection added",
+        "connection.changed": "connection changed",
+        "connection.consent_started": "consent started",
+        "connection.consent_denied": "consent declined at the vendor",
+        "connection.consented": "consent given",
+        "connection.token_renewed": "access token renewed",
+        "connection.token_refused": "access token refused before its time",
+        "connection.consent_needed": "consent needed again",
+        "connection.locked": "stored secret cannot be opened",
+        "connection.opened": "stored secret can be opened again",
+        "division.discovered": "division found",
+        "division.pinned": "division pinned",
+        "division.unpinned": "division unpinned",
+        "division.held": "pinned division held",
+        "division.confirmed": "changed division confirmed",
+        "division.current_changed": "the Exact user's current division changed",
+        "divisions.not_compared": "divisions could not be compared",
+        "location.discovered": "location found",
+    },
+    tones={
+        "connection.consented": "good",
+        "connection.consent_needed": "bad",
+        "connection.locked": "bad",
+        "division.held": "bad",
+        "division.confirmed": "good",
+        "division.current_changed": "wait",
+        "divisions.not_compared": "wait",
+    },
+)
+
+
+def test(request: HttpRequest, rows: QuerySet[Connection], reason: str) -> Outcome:  # noqa: ARG001
+    verdicts = [(row, diagnosis.test_connection(row)) for row in rows]
+    failed = [(row, verdict) for row, verdict in verdicts if not verdict.is_live]
+    if len(verdicts) == 1 and failed:
+        raise CannotDo(failed[0][1].sentence)
+    for row, verdict in failed:
+        messages.error(request, f"{row}: {verdict.sentence}")
+    sentences = " ".join(verdict.sentence for _, verdict in verdicts if verdict.is_live)
+    return Outcome(done=len(verdicts), sentence=sentences)
+
+
+def read_again(request: HttpRequest, rows: QuerySet[Connection], reason: str) -> Outcome:  # noqa: ARG001
+    skipped, counts = [], []
+    for row in rows:
+        try:
+            counts.append(f"{row}: {_read(row)}.")
+        except (VendorError, ImproperlyConfigured) as problem:
+            skipped.append((row.label, str(problem)))
+    return Outcome(done=len(counts), skipped=skipped, sentence=" ".join(counts))
+
+
+def _read(row: Connection) -> str:
+    if row.system == Connection.System.EXACT:
+        return f"{len(divisions.discover(row))} divisions read"
+    return f"{len(locations.discover(row))} locations read"
+
+
+def _pinning(deed: Callable[..., Division]) -> Callable[[HttpRequest, QuerySet[Division], str], Outcome]:
+    def run(request: HttpRequest, rows: QuerySet[Division], reason: str) -> Outcome:  # noqa: ARG001
+        done, skipped = 0, []
+        for row in rows:
+            try:
+                deed(row, by=request.user.get_username())
+                done += 1
+            except NotConfirmable as refusal:
+                skipped.append((str(row), str(refusal)))
+        return Outcome(done=done, skipped=skipped)
+
+    return run
+
+
+CONSENT = ConfirmedAction(
+    name="consent", label="Give consent", permission=AUTHORISE, on_list=False, confirms=False,
+    explains="You sign in at the vendor and allow what Tillbridge asks for.",
+    run=lambda request, rows, reason: Outcome(), done="sent to the vendor",  # noqa: ARG005
+)  # fmt: skip
+TEST = ConfirmedAction(
+    name="test", label="Test connection", permission=AUTHORISE, confirms=False,
+    explains="Asks the vendor a few questions and changes nothing.", run=test, done="tested",
+)  # fmt: skip
+READ_AGAIN = ConfirmedAction(
+    name="read", label="Refresh divisions", permission=AUTHORISE, confirms=False,
+    explains="Reads divisions or locations again.", run=read_again, done="read again",
+)  # fmt: skip
+
+
+@admin.register(Connection)
+class ConnectionAdmin(BackOfficeAdmin):
+    form = ConnectionForm
+    list_display = ("label", "site", "state", "account_name", "dies", "consented")
+    list_filter = ("system", "status", "environment")
+    search_fields = ("label", "account_name")
+    confirmed_actions = (CONSENT, TEST, READ_AGAIN)
+    empty = "Nothing is connected yet. Add Square first, then Exact Online; each page says what to register where."
+    readonly_fields = (
+        "redirect_address", "state", "reason", "account", "current", "consented", "valid", "dies", "granted_scopes",
+    )  # fmt: skip
+    fieldsets = (
+        ("What it is", {"fields": ("system", "environment", "region", "label")}),
+        (
+            "App registration",
+            {
+                "fields": ("redirect_address", "client_id", "client_secret"),
+                "description": (
+                    "Register an app of your own at the vendor and enter its credentials here. A person must give "
+                    "consent once: neither vendor lets an app in by its credentials alone (client credentials)."
+                ),
+            },
+        ),
+        ("Consent", {"fields": ("state", "reason", "account", "consented", "valid", "dies", "granted_scopes")}),
+        ("Divisions", {"fields": ("current", "follow_current_division")}),
+    )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[str]:
+        fields = tuple(super().get_readonly_fields(request, obj))
+        return (*fields, "system") if obj else fields
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        sections = super().get_fieldsets(request, obj)
+        if obj is None:
+            return sections[:2]
+        return sections if obj.system == Connection.System.EXACT else sections[:3]
+
+    def buttons(self, request: HttpRequest, row: Model) -> list[dict[str, Any]]:
+        found = super().buttons(request, row)
+        for button in found:
+            if button["action"] is CONSENT:
+                button["url"] = reverse("connections:consent", args=[row.pk])
+        return found
+
+    def save_model(self, request: HttpRequest, obj: Connection, form: ModelForm[Connection], change: bool) -> None:  # noqa: ARG002
+        """Writes the entered fields only: a token that was renewed since the page was read stays as it is."""
+        if not change:
+            obj.save()
+            self._record(obj, "connection.added", [])
+            return
+        obj.save(update_fields=[name for name in form.changed_data if name in form.fields])
+        self._record(obj, "connection.changed", form.changed_data)
+        moved = sorted({"environment", "region", "client_id"} & set(form.changed_data))
+        if moved and obj.granted_at:
+            sentence = (
+                f"The {' and '.join(moved).replace('_', ' ')} changed, and tokens of the former one are worthless."
+            )
+            credentials.require_consent(obj, f"{sentence} Give consent again.")
+
+    def _record(self, row: Connection, verb: str, changed: list[str]) -> None:
+        fact = trail.Fact(verb, "connection", row.pk, row.label, detail={"fields": changed})
+        trail.record([fact], at=clock.now())
+
+    @admin.display(description="site", ordering="system")
+    def site(self, row: Connection) -> str:
+        return endpoints.site_name(row)
+
+    @admin.display(description="state", ordering="status")
+    def state(self, row: Connection) -> SafeString:
+        return badge(row.get_status_display(), TONES[Connection.Status(row.status)])
+
+    @admin.display(description="why")
+    def reason(self, row: Connection) -> str:
+        return row.status_reason or "–"
+
+    @admin.display(description="account")
+    def account(self, row: Connection) -> str:
+        return row.account_name or row.account_id or "–"
+
+    @admin.display(description="last consent", ordering="consented_at")
+    def consented(self, row: Connection) -> SafeString:
+        return local_time(row.consented_at)
+
+    @admin.display(description="access token valid until")
+    def valid(self, row: Connection) -> SafeString:
+        return local_time(row.access_expires_at)
+
+    @admin.display(description="granted")
+    def granted_scopes(self, row: Connection) -> str:
+        return row.scopes or "as in the app registration"
+
+    @admin.display(description="dies if nobody acts", ordering="refresh_expires_at")
+    def dies(self, row: Connection) -> SafeString | str:
+        if row.refresh_expires_at is None:
+            return "never by itself" if row.consented_at else "–"
+        days = (row.refresh_expires_at - clock.now()).days
+        tone = "bad" if days < ALARM_AT else "wait" if days < WARN_AT else "quiet"
+        left = f"in {days} days" if days > 1 else "within a day or two" if days >= 0 else "expired"
+        return format_html("{} {}", badge(left, tone), local_time(row.refresh_expires_at))
+
+    @admin.display(description="current division in Exact")
+    def current(self, row: Connection) -> SafeString | str:
+        if row.current_division is None:
+            return "–"
+        last = AuditEntry.objects.filter(
+            verb="division.current_changed", subject_type="connection", subject_id=row.pk
+        ).first()
+        if last is None:
+            return f"{row.current_division}"
+        return format_html(
+            "{} (was {} until {}; it follows the Exact user's browser, and lanes keep the division they were given)",
+            str(row.current_division), str(last.detail.get("from")), local_time(last.at),
+        )  # fmt: skip
+
+    @admin.display(description="redirect address to register")
+    def redirect_address(self, row: Connection | None) -> SafeString:
+        systems = [row.system] if row and row.pk else list(Connection.System.values)
+        addresses = [(Connection.System(system).label, endpoints.redirect_address(system)) for system in systems]
+        lines = format_html_join("", '<div>{}: <code class="copy">{}</code></div>', addresses)
+        return format_html(
+            '{}<div class="help">Copy it letter for letter. Exact takes only an https address: put Tillbridge behind a '
+            "TLS proxy (or a tunnel, to try it out), set PUBLIC_URL to that address and restart. Square takes http "
+            "only in its sandbox, for localhost.</div>",
+            lines,
+        )
+
+
+@admin.register(Division)
+class DivisionAdmin(ReadOnlyAdmin):
+    list_display = ("code", "name", "registration_number", "currency", "connection", "use", "read")
+    list_filter = ("is_pinned", "is_active")
+    list_select_related = ("connection",)
+    search_fields = ("code", "name")
+    fields = (
+        "connection", "code", "name", "registration_number", "vat_number", "currency", "country", "use",
+        "pinned_name", "pinned_registration_number", "held_reason", "read",
+    )  # fmt: skip
+    empty = "No divisions yet. Connect Exact Online and give consent; its divisions then appear here."
+    confirmed_actions = (
+        ConfirmedAction(
+            name="pin", label="Pin", permission=CONFIRM, run=_pinning(divisions.pin), done="pinned",
+            explains="Lanes may book in these divisions. Name and registration number are remembered; when one "
+            "changes, the division is held until somebody confirms it.",
+            reversible="Yes, with 'Unpin'.", applies=lambda row: not row.is_pinned and row.is_active,
+        ),
+        ConfirmedAction(
+            name="confirm", label="Confirm division", permission=CONFIRM, run=_pinning(divisions.confirm),
+            done="confirmed", explains="You say that this is still the right administration, as it is called and "
+            "registered now. Its lanes go on booking.", reversible="No: what is booked is booked.",
+            applies=lambda row: row.is_held,
+        ),
+        ConfirmedAction(
+            name="unpin", label="Unpin", permission=CONFIRM, run=_pinning(divisions.unpin), done="unpinned",
+            explains="No lane books in these divisions any more.", reversible="Yes, with 'Pin'.",
+            applies=lambda row: row.is_pinned,
+        ),
+    )  # fmt: skip
+
+    @admin.display(description="use", ordering="is_pinned")
+    def use(self, row: Division) -> SafeString:
+        if row.is_held:
+            return badge("held until confirmed", "bad")
+        if not row.is_active:
+            return badge("not active in Exact", "quiet")
+        return badge("pinned", "good") if row.is_pinned else badge("not used", "quiet")
+
+    @admin.display(description="last read", ordering="read_at")
+    def read(self, row: Division) -> SafeString:
+        return local_time(row.read_at)
+
+
+@admin.register(Location)
+class LocationAdmin(ReadOnlyAdmin):
+    list_display = ("name", "location_id", "currency", "timezone", "connection", "is_active")
+    list_filter = ("is_active",)
+    list_select_related = ("connection",)
+    search_fields = ("name", "location_id")
+    empty = "No locations yet. Connect Square and give consent; its locations then appear here."
+
+
+class SystemFilter(adminkit.ChoiceFilter):
+    title = "system"
+    parameter_name = "system"
+    options = Connection.System.choices
+
+
+@admin.register(VendorCall)
+class VendorCallAdmin(ReadOnlyAdmin):
+    list_display = (
+        "when",
+        "connection",
+        "operation",
+        "method",
+        "division",
+        "outcome",
+        "duration_ms",
+        "trigger",
+        "run_id",
+    )
+    list_filter = (
+        adminkit.range_filter("at", "time"), SystemFilter, adminkit.exact_filter("run_id", "run"),
+        adminkit.exact_filter("connection", "connection"),
+    )  # fmt: skip
+    list_select_related = ("connection",)
+    exact_search = ("request_id",)
+    search_help_text = "Exact request id"
+    sortable_by = ()
+    empty = "No call has left the building yet."
+
+    @admin.display(description="time")
+    def when(self, row: VendorCall) -> SafeString:
+        return local_time(row.at, seconds=True)
+
+    @admin.display(description="outcome")
+    def outcome(self, row: VendorCall) -> SafeString:
+        text = " ".join(str(part) for part in (row.status, row.failure) if part) or "no answer"
+        return badge(text, "bad" if row.failure else "good")

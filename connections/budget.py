@@ -1,0 +1,229 @@
+"""The rate governor: how many calls a division still has this minute and today, shared by every process.
+
+A token bucket in the database. Refill plus burst stay within the vendor's limit, or a rolling minute is broken:
+50 a minute and a burst of 10 let 60 through, 60 and 30 let 90 through.
+Reference: exact-online.md section 4. Square publishes no limits; there only its 429 counts.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from django.db import transaction
+from django.db.models import F
+
+from audit import context
+from connections import clock
+from connections.models import CallBudget, ErrorBudget, VendorCall
+from connections.providers.errors import Throttled
+from connections.providers.exact.limits import Limits, Window
+
+MINUTE = 60.0
+BURST_SHARE = 1 / 6
+# Of the day's calls; the last tenth is kept for people: replay, connection test.
+RESERVED_FOR_PEOPLE = 0.1
+# Exact blocks the key above ten errors an hour per endpoint.
+ERRORS_FOR_MACHINES = 6
+ERRORS_FOR_PEOPLE = 8
+HOUR_SLACK = timedelta(minutes=5)
+COUNTED_ERRORS = frozenset({400, 401, 403, 404})
+PEOPLE = frozenset({"person", "replay"})
+SHORTEST_PAUSE = 0.01
+LONGEST_BACKOFF = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    until: datetime
+    sentence: str
+
+    @property
+    def seconds(self) -> float:
+        return max((self.until - clock.now()).total_seconds(), SHORTEST_PAUSE)
+
+    def error(self) -> Throttled:
+        return Throttled(self.sentence, until=self.until)
+
+
+def is_person() -> bool:
+    return context.current().trigger in PEOPLE
+
+
+def take(connection_id: int, division: int, *, wait_at_most: float) -> None:
+    """Take one call. Sleeps at most `wait_at_most` seconds of the clock for it, else raises `Throttled`.
+
+    Raises `RuntimeError` inside a transaction: no call goes out while one is open.
+    """
+    give_up = clock.now() + timedelta(seconds=wait_at_most)
+    while pause := _attempt(connection_id, division):
+        if pause.until > give_up:
+            raise pause.error()
+        clock.sleep(pause.seconds)
+
+
+def require_errors_left(connection_id: int, division: int, endpoint: str) -> None:
+    """Raises `Throttled` when this endpoint gave so many errors this hour that the next could block the key."""
+    hour = _hour(clock.now())
+    row = ErrorBudget.objects.filter(connection_id=connection_id, division=division, endpoint=endpoint[:60], hour=hour)
+    errors = row.values_list("errors", flat=True).first() or 0
+    if errors < (ERRORS_FOR_PEOPLE if is_person() else ERRORS_FOR_MACHINES):
+        return
+    until = hour + timedelta(hours=1) + HOUR_SLACK
+    raise Throttled(
+        f"Exact refused {errors} calls to {endpoint} this hour and blocks an app above ten. "
+        f"Calls to it rest until {until:%H:%M} UTC; remove the cause before you replay.",
+        until=until,
+    )
+
+
+def count_error(connection_id: int, division: int, endpoint: str, *, at: datetime) -> None:
+    row, is_new = ErrorBudget.objects.get_or_create(
+        connection_id=connection_id, division=division, endpoint=endpoint[:60], hour=_hour(at)
+    )
+    ErrorBudget.objects.filter(pk=row.pk).update(errors=F("errors") + 1)
+    if is_new:
+        ErrorBudget.objects.filter(connection_id=connection_id, hour__lt=at - timedelta(days=2)).delete()
+
+
+def learn(connection_id: int, division: int, limits: Limits) -> None:
+    """Take over what an answer told. Counts are only ever lowered within a day; what is not told stays."""
+    row = CallBudget.objects.filter(connection_id=connection_id, division=division).first()
+    if row is None or not _taught(row, limits):
+        return
+    with locked(connection_id, division) as budget:
+        _taught(budget, limits)
+
+
+def block(connection_id: int, division: int, *, until: datetime) -> None:
+    """The vendor answered 429: nobody calls before then."""
+    with locked(connection_id, division) as budget:
+        budget.blocked_until = max(until, budget.blocked_until or until)
+
+
+def require_unblocked(connection_id: int) -> None:
+    """For Square. Raises `Throttled`, and `RuntimeError` inside a transaction."""
+    with transaction.atomic(durable=True):
+        row = CallBudget.objects.filter(connection_id=connection_id, division=0).first()
+    if row and row.blocked_until and row.blocked_until > clock.now():
+        raise Throttled(f"Square asked to wait until {row.blocked_until:%H:%M:%S} UTC.", until=row.blocked_until)
+
+
+def backoff(connection_id: int, *, at: datetime) -> datetime:
+    """When to call Square again after a 429 that names no time: 2, 4, 8 ... seconds, each with as much again by chance.
+
+    Without the chance all workers would come back at once.
+    """
+    recent = VendorCall.objects.filter(connection_id=connection_id, status=429, at__gt=at - timedelta(minutes=10))
+    step = min(2.0 ** (recent[:10].count() + 1), LONGEST_BACKOFF / 2)
+    return at + timedelta(seconds=step * (1 + random.random()))  # noqa: S311 - no secret hangs on it
+
+
+@contextmanager
+def locked(connection_id: int, division: int, *, durable: bool = False) -> Iterator[CallBudget]:
+    """The row, held until it is saved at the end of the block."""
+    now = clock.now()
+    fresh = {"tokens": 10.0, "refilled_at": now, "day_resets_at": _next_midnight(now)}
+    with transaction.atomic(durable=durable):
+        budget, _ = CallBudget.objects.select_for_update().get_or_create(
+            connection_id=connection_id, division=division, defaults=fresh
+        )
+        yield budget
+        budget.save()
+
+
+def _attempt(connection_id: int, division: int) -> Pause | None:
+    with locked(connection_id, division, durable=True) as budget:
+        # Read under the lock: a time from before the wait for it would refill the bucket twice.
+        now = clock.now()
+        _refill(budget, now)
+        pause = _pause(budget, now)
+        if pause is None:
+            budget.tokens -= 1
+            budget.day_remaining -= 1
+        return pause
+
+
+def _refill(budget: CallBudget, now: datetime) -> None:
+    elapsed = max(0.0, (now - budget.refilled_at).total_seconds())
+    burst = budget.minute_limit * BURST_SHARE
+    budget.tokens = min(burst, budget.tokens + elapsed * _rate(budget))
+    budget.refilled_at = now
+    if now >= budget.day_resets_at:
+        budget.day_remaining = budget.day_limit
+        budget.day_resets_at = _next_midnight(now)
+
+
+def _pause(budget: CallBudget, now: datetime) -> Pause | None:
+    if budget.blocked_until and budget.blocked_until > now:
+        return Pause(budget.blocked_until, f"The vendor asked to wait until {budget.blocked_until:%H:%M:%S} UTC.")
+    kept = 0 if is_person() else round(budget.day_limit * RESERVED_FOR_PEOPLE)
+    if budget.day_remaining <= kept:
+        return Pause(budget.day_resets_at, _day_is_over(budget, kept))
+    if budget.tokens < 1:
+        until = now + timedelta(seconds=(1 - budget.tokens) / _rate(budget))
+        return Pause(until, f"Division {budget.division} has used its calls of this minute.")
+    return None
+
+
+def _day_is_over(budget: CallBudget, kept: int) -> str:
+    rest = f" but the {kept} kept for people" if kept else ""
+    return (
+        f"Division {budget.division} has used its {budget.day_limit} calls of today{rest}. "
+        f"Work goes on at {budget.day_resets_at:%H:%M} UTC."
+    )
+
+
+def _rate(budget: CallBudget) -> float:
+    """Tokens per second."""
+    return max(budget.minute_limit, 1) * (1 - BURST_SHARE) / MINUTE
+
+
+def _taught(budget: CallBudget, limits: Limits) -> bool:
+    """Whether the row changed."""
+    before = _state(budget)
+    _learn_day(budget, limits.day)
+    _learn_minute(budget, limits.minute)
+    return _state(budget) != before
+
+
+def _state(budget: CallBudget) -> tuple[object, ...]:
+    return (
+        budget.tokens, budget.minute_limit, budget.day_limit, budget.day_remaining, budget.day_resets_at,
+        budget.blocked_until,
+    )  # fmt: skip
+
+
+def _learn_day(budget: CallBudget, day: Window) -> None:
+    if day.limit:
+        budget.day_limit = day.limit
+    if day.reset and day.reset < budget.day_resets_at and day.reset <= clock.now():
+        return  # an answer of yesterday
+    if day.reset and day.reset > budget.day_resets_at and budget.day_resets_at <= clock.now():
+        budget.day_remaining = budget.day_limit
+    budget.day_resets_at = day.reset or budget.day_resets_at
+    if day.remaining is not None:
+        budget.day_remaining = min(budget.day_remaining, day.remaining)
+
+
+def _learn_minute(budget: CallBudget, minute: Window) -> None:
+    if minute.limit:
+        budget.minute_limit = minute.limit
+    if minute.remaining is None or (minute.reset and minute.reset <= clock.now()):
+        return
+    budget.tokens = min(budget.tokens, float(minute.remaining))
+    if minute.remaining == 0 and minute.reset:
+        budget.blocked_until = max(minute.reset, budget.blocked_until or minute.reset)
+
+
+def _hour(moment: datetime) -> datetime:
+    """The hour an error counts in. Its end is reckoned five minutes late: the vendor's clock is not ours."""
+    return (moment - HOUR_SLACK).replace(minute=0, second=0, microsecond=0)
+
+
+def _next_midnight(moment: datetime) -> datetime:
+    today = moment.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return today + timedelta(days=1)

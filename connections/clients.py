@@ -1,0 +1,77 @@
+"""The only place where a row becomes a client."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import requests
+
+from connections import clock, endpoints
+from connections.credentials import PresentToken, StoredTokens
+from connections.ledger import WAIT_AT_MOST, Ledger
+from connections.models import Connection, Division
+from connections.providers.exact.client import ExactClient
+from connections.providers.http import TokenSource, Transport
+from connections.providers.square.client import SquareClient
+
+# Where sessions come from. Tests put one here that mounts a sandbox in process.
+session_factory: Callable[[], requests.Session] = requests.Session
+
+# The longest a data call may take, in seconds of the clock; where the clock runs fast, never below a real second.
+LONGEST_CALL = 30.0
+CONNECT = 5.0
+
+
+def answer_timeout() -> float:
+    """Seconds of the clock after which a call has ended, one way or the other. Leases are longer than this."""
+    return _real_timeout() * clock.current().speed
+
+
+def _real_timeout() -> float:
+    return max(1.0, LONGEST_CALL / clock.current().speed)
+
+
+def square_client(connection: Connection, *, wait_at_most: float = WAIT_AT_MOST) -> SquareClient:
+    return _square(connection, StoredTokens(connection.pk), wait_at_most)
+
+
+def exact_client(division: Division, *, wait_at_most: float = WAIT_AT_MOST) -> ExactClient:
+    """Pinned to the division: every data call carries it in its path.
+
+    `wait_at_most`: seconds of the clock that one call may wait for the rate governor before it raises `Throttled`.
+    """
+    connection = division.connection
+    return _exact(connection, StoredTokens(connection.pk), wait_at_most, division=division.code)
+
+
+def account_client(connection: Connection, *, wait_at_most: float = WAIT_AT_MOST) -> ExactClient:
+    """For Me and the list of divisions, before any division is chosen."""
+    return _exact(connection, StoredTokens(connection.pk), wait_at_most)
+
+
+def testing_square_client(connection: Connection, *, wait_at_most: float) -> SquareClient:
+    """Without renewal on a 401, so that a connection test sees what the vendor says."""
+    return _square(connection, PresentToken(connection.pk), wait_at_most)
+
+
+def testing_exact_client(connection: Connection, *, division: int | None, wait_at_most: float) -> ExactClient:
+    return _exact(connection, PresentToken(connection.pk), wait_at_most, division=division)
+
+
+def _square(connection: Connection, tokens: TokenSource, wait_at_most: float) -> SquareClient:
+    transport = _transport(connection, wait_at_most)
+    return SquareClient(endpoints.base_url(connection), tokens=tokens, transport=transport)
+
+
+def _exact(
+    connection: Connection, tokens: TokenSource, wait_at_most: float, *, division: int | None = None
+) -> ExactClient:
+    transport = _transport(connection, wait_at_most)
+    return ExactClient(endpoints.base_url(connection), division=division, tokens=tokens, transport=transport)
+
+
+def _transport(connection: Connection, wait_at_most: float) -> Transport:
+    observer = Ledger(connection, wait_at_most=wait_at_most)
+    longest = _real_timeout()
+    timeout = (min(CONNECT, longest), longest)
+    return Transport(session=session_factory(), timeout=timeout, longest=longest, observer=observer, now=clock.now)

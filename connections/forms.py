@@ -1,0 +1,40 @@
+"""What a person may enter about a connection."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.conf import settings
+
+from connections.models import Connection
+
+KEEPS = "Stored sealed and never shown again. Leave empty to keep the one that is stored."
+
+
+if TYPE_CHECKING:
+    _ModelForm = forms.ModelForm[Connection]
+else:
+    _ModelForm = forms.ModelForm
+
+
+class ConnectionForm(_ModelForm):
+    class Meta:
+        model = Connection
+        fields = ("system", "environment", "region", "label", "client_id", "client_secret", "follow_current_division")
+        help_texts = {
+            "client_id": "From the app registration at the vendor: Exact's App Center, Square's Developer Console.",
+            "client_secret": KEEPS,
+        }
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or self.cleaned_data
+        if values.get("system") == Connection.System.SQUARE:
+            values["region"] = ""
+        if not values.get("client_secret") and self.instance.client_secret is None:
+            self.add_error("client_secret", "Enter the application secret; consent cannot be given without it.")
+        if settings.TILLBRIDGE_CLOCK and values.get("environment") != Connection.Environment.LOCAL_SANDBOX:
+            self.add_error(
+                "environment", "The clock runs fast here (TILLBRIDGE_CLOCK): only a local sandbox can be used."
+            )
+        return values

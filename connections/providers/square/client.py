@@ -1,0 +1,253 @@
+"""Reading a Square account. Reading only: the table of operations is the one way out, and it holds no write.
+
+Records come raw, as decoded JSON with exact numbers, so that one unreadable record does not lose its page;
+`payloads` reads them. All methods raise the errors of `providers.errors`.
+Reference: Square API reference, Square-Version 2025-08-20; square.md 1 and 3.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Any
+from urllib.parse import quote
+
+from connections.providers.errors import Unreadable
+from connections.providers.http import Answer, Call, TokenSource, Transport, batches, with_token
+from connections.providers.payload import Reader
+from connections.providers.square import answers
+
+SYSTEM = "square"
+VERSION = "2025-08-20"
+# Searches are POST and still reads. Payments, refunds and payouts have no line here but GET, and never get one.
+OPERATIONS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "payments.list": ("GET", "/v2/payments"),
+        "payments.read": ("GET", "/v2/payments/{id}"),
+        "refunds.list": ("GET", "/v2/refunds"),
+        "refunds.read": ("GET", "/v2/refunds/{id}"),
+        "orders.search": ("POST", "/v2/orders/search"),
+        "orders.retrieve": ("POST", "/v2/orders/batch-retrieve"),
+        "orders.read": ("GET", "/v2/orders/{id}"),
+        "customers.search": ("POST", "/v2/customers/search"),
+        "customers.retrieve": ("POST", "/v2/customers/bulk-retrieve"),
+        "customers.read": ("GET", "/v2/customers/{id}"),
+        "locations.list": ("GET", "/v2/locations"),
+        "locations.read": ("GET", "/v2/locations/{id}"),
+        "merchants.list": ("GET", "/v2/merchants"),
+        "merchants.read": ("GET", "/v2/merchants/{id}"),
+        "token.status": ("POST", "/oauth2/token/status"),
+    }
+)
+# Before Square existed. Without a begin_time the lists look back one year from now by *creation*, and would miss a
+# change to an older payment. Reference: square.md 3.1 (the trap).
+BEGINNING = "2009-01-01T00:00:00Z"
+PAGE = 100
+ORDERS_PAGE = 500
+ORDERS_LOCATIONS = 10
+BATCH = 100
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of raw records. It may be short or empty and still have more behind it."""
+
+    records: tuple[Row, ...]
+    has_more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TokenStatus:
+    scopes: tuple[str, ...]
+    expires_at: datetime | None
+    client_id: str
+    merchant_id: str
+
+
+class SquareClient:
+    """`base_url` may carry a path prefix. Cursors live minutes: finish a list, or begin it again."""
+
+    def __init__(self, base_url: str, *, tokens: TokenSource, transport: Transport, version: str = VERSION) -> None:
+        self.base_url = base_url.rstrip("/")
+        self.tokens = tokens
+        self.transport = transport
+        self.version = version
+
+    def payments(self, location_id: str, *, updated_from: datetime, updated_to: datetime) -> Iterator[Page]:
+        """Payments of one location changed in the window, oldest change first. No location would mean the main one."""
+        return self._changed("payments", location_id, updated_from=updated_from, updated_to=updated_to)
+
+    def refunds(self, location_id: str, *, updated_from: datetime, updated_to: datetime) -> Iterator[Page]:
+        """Refunds of one location changed in the window, oldest change first."""
+        return self._changed("refunds", location_id, updated_from=updated_from, updated_to=updated_to)
+
+    def search_orders(
+        self, location_ids: Iterable[str], *, updated_from: datetime, updated_to: datetime
+    ) -> Iterator[Page]:
+        """Orders of any state changed in the window, ten locations at a time, oldest change first within those."""
+        window = {"start_at": _written(updated_from), "end_at": _written(updated_to)}
+        query = {
+            "filter": {"date_time_filter": {"updated_at": window}},
+            "sort": {"sort_field": "UPDATED_AT", "sort_order": "ASC"},
+        }
+        for locations in batches(location_ids, ORDERS_LOCATIONS):
+            asked = {"location_ids": list(locations), "query": query, "limit": ORDERS_PAGE}
+            yield from self._paged("orders.search", "orders", body=asked)
+
+    def search_customers(self, *, updated_from: datetime, updated_to: datetime) -> Iterator[Page]:
+        """Customers changed in the window. Square cannot sort by change, so the list may shift while it is read."""
+        window = {"start_at": _written(updated_from), "end_at": _written(updated_to)}
+        query = {"filter": {"updated_at": window}, "sort": {"field": "CREATED_AT", "order": "ASC"}}
+        return self._paged("customers.search", "customers", body={"query": query, "limit": PAGE})
+
+    def orders(self, order_ids: Iterable[str]) -> dict[str, Row]:
+        """Orders by id, a hundred a call. Square leaves out the ids it does not know."""
+        found: dict[str, Row] = {}
+        for batch in batches(order_ids, BATCH):
+            answer = self._ask("orders.retrieve", body={"order_ids": list(batch)})
+            found.update((str(row.get("id", "")), row) for row in _rows(answer, "orders"))
+        return found
+
+    def customers(self, customer_ids: Iterable[str]) -> dict[str, Row]:
+        """Customers by the id asked for, which after a merge is not the id in the record. Unknown ids are left out."""
+        found: dict[str, Row] = {}
+        for batch in batches(customer_ids, BATCH):
+            answer = Reader(self._ask("customers.retrieve", body={"customer_ids": list(batch)}), "answer")
+            responses = answer.optional_record("responses")
+            for asked in batch:
+                one = responses.optional_record(asked) if responses else None
+                if one and one.has("customer"):
+                    found[asked] = one.record("customer").data
+        return found
+
+    def payment(self, payment_id: str) -> Row:
+        return self._one("payments.read", "payment", payment_id)
+
+    def refund(self, refund_id: str) -> Row:
+        return self._one("refunds.read", "refund", refund_id)
+
+    def order(self, order_id: str) -> Row:
+        return self._one("orders.read", "order", order_id)
+
+    def customer(self, customer_id: str) -> Row:
+        """After a merge this is the merged customer, with another id."""
+        return self._one("customers.read", "customer", customer_id)
+
+    def location(self, location_id: str) -> Row:
+        return self._one("locations.read", "location", location_id)
+
+    def merchant(self, merchant_id: str = "me") -> Row:
+        return self._one("merchants.read", "merchant", merchant_id)
+
+    def locations(self) -> tuple[Row, ...]:
+        """All of them, closed ones included: their old payments still change."""
+        return _rows(self._ask("locations.list"), "locations")
+
+    def merchants(self) -> tuple[Row, ...]:
+        """The merchants the token reaches. The list stands under the singular word."""
+        return _rows(self._ask("merchants.list"), "merchant")
+
+    def token_status(self) -> TokenStatus:
+        """What the consent really covers: Square grants a default set in silence when it misreads the scopes."""
+        reader = Reader(self._ask("token.status"), "token")
+        return TokenStatus(
+            scopes=reader.texts("scopes"),
+            expires_at=reader.optional_time("expires_at"),
+            client_id=reader.optional_text("client_id"),
+            merchant_id=reader.optional_text("merchant_id"),
+        )
+
+    def _changed(self, name: str, location_id: str, *, updated_from: datetime, updated_to: datetime) -> Iterator[Page]:
+        params = {
+            "location_id": _identifier(location_id),
+            "begin_time": BEGINNING,
+            "updated_at_begin_time": _written(updated_from),
+            "updated_at_end_time": _written(updated_to),
+            "sort_field": "UPDATED_AT",
+            "sort_order": "ASC",
+            "limit": str(PAGE),
+        }
+        return self._paged(f"{name}.list", name, params=params)
+
+    def _paged(
+        self, operation: str, name: str, *, params: Mapping[str, str] | None = None, body: Row | None = None
+    ) -> Iterator[Page]:
+        """Only the cursor says whether there is more. It goes with the very same question."""
+        seen = {""}
+        cursor = ""
+        while True:
+            more = {"cursor": cursor} if cursor else {}
+            answer = self._ask(
+                operation,
+                params=None if params is None else {**params, **more},
+                body=None if body is None else {**body, **more},
+            )
+            cursor = Reader(answer, "answer").optional_text("cursor")
+            yield Page(records=_rows(answer, name), has_more=bool(cursor))
+            if not cursor:
+                return
+            if cursor in seen:
+                raise Unreadable(f"{operation}: the pages go round in a circle")
+            seen.add(cursor)
+
+    def _one(self, operation: str, name: str, identifier: str) -> Row:
+        answer = Reader(self._ask(operation, identifier=identifier), "answer")
+        return answer.record(name).data
+
+    def _ask(
+        self,
+        operation: str,
+        *,
+        identifier: str = "",
+        params: Mapping[str, str] | None = None,
+        body: Row | None = None,
+    ) -> Row:
+        method, path = OPERATIONS[operation]
+        url = self.base_url + _filled(path, identifier)
+        content = None if body is None else json.dumps(body).encode()
+        call = Call(SYSTEM, operation, method, path)
+
+        def attempt(once: Call, token: str) -> Row:
+            return self.transport.send(
+                once, url, headers=self._headers(token, content), params=params, body=content, read=judged
+            )
+
+        def judged(answer: Answer) -> Row:
+            return answers.content(call, answer, now=self.transport.now())
+
+        return with_token(self.tokens, call, attempt)
+
+    def _headers(self, token: str, content: bytes | None) -> dict[str, str]:
+        headers = {
+            "Accept": "application/json",
+            "Authorization": f"Bearer {token}",
+            "Square-Version": self.version,
+        }
+        return headers if content is None else {**headers, "Content-Type": "application/json"}
+
+
+def _filled(path: str, identifier: str) -> str:
+    return path.replace("{id}", quote(_identifier(identifier), safe="")) if "{id}" in path else path
+
+
+def _identifier(text: str) -> str:
+    """An id that leads where it says: an empty one would turn one record into a list."""
+    if text in {"", ".", ".."}:
+        raise ValueError("an id of Square is not empty")
+    return text
+
+
+def _rows(answer: Row, name: str) -> tuple[Row, ...]:
+    return tuple(reader.data for reader in Reader(answer, "answer").records(name))
+
+
+def _written(moment: datetime) -> str:
+    """RFC 3339 in UTC. Raises `ValueError` for a time without a zone."""
+    if moment.tzinfo is None:
+        raise ValueError("Square takes times with a zone")
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,110 @@
+"""Which table an endpoint shows and what its POST, PUT and DELETE do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from connections.sandbox.exact import ledger, masters, sales, statements
+from connections.sandbox.exact.store import Row
+
+if TYPE_CHECKING:
+    from connections.sandbox.exact.division import ExactDivision
+
+# Endpoints that show the table of another one.
+_TABLES = {
+    "bulk/CRM/Accounts": "accounts",
+    "bulk/Cashflow/Receivables": "receivables",
+    "bulk/Financial/GLAccounts": "glaccounts",
+    "bulk/Financial/TransactionLines": "transactionlines",
+    "sync/CRM/Accounts": "accounts",
+    "sync/Financial/GLAccounts": "glaccounts",
+    "sync/Financial/TransactionLines": "transactionlines",
+    "sync/Deleted": "deleted",
+}
+# Reference: section 5, without `Prefer: return=representation` these answer only the key and defaults.
+TERSE = frozenset(("crm/Accounts", "crm/Contacts", "logistics/Items"))
+# Reference: section 4, the fields of the mandatory filter on Accounts. Of other resources the list is unknown.
+ACCOUNT_FILTERS = (
+    *("Accountant", "AccountManager", "AddressLine1", "AddressLine2", "AddressLine3", "Blocked", "BRIN", "BSN"),
+    *("ChamberOfCommerce", "City", "Classification", "Classification1", "Classification2", "Classification3"),
+    *("Classification4", "Classification5", "Classification6", "Classification7", "Classification8", "Code"),
+    *("CodeAtSupplier", "Country", "Created", "Email", "EndDate", "Fax", "ID", "InvoiceAccount", "IsAccountant"),
+    *("IsReseller", "IsSales", "IsSupplier", "MainContact", "Modified", "Name", "Parent", "Phone", "Postcode"),
+    *("PriceList", "Reseller", "RSIN", "SearchCode", "StartDate", "Status", "Type", "VATNumber"),
+)
+SYNCED = frozenset(("Accounts", "GLAccounts", "TransactionLines"))
+
+
+def table_name(path: str) -> str:
+    return _TABLES.get(path, path.rpartition("/")[2].lower())
+
+
+@dataclass(frozen=True)
+class Writer:
+    create: Callable[[ExactDivision, Row], Row] | None = None
+    change: Callable[[ExactDivision, str, Row], None] | None = None
+    delete: Callable[[ExactDivision, str], None] | None = None
+
+
+def _plain(table: str, label: str, *used_in: tuple[str, str]) -> Writer:
+    return Writer(masters.create(table), masters.change(table), masters.delete(table, *used_in, label=label))
+
+
+def _change_receivable(division: ExactDivision, key: str, body: Row) -> None:
+    """# Reference: section 9, only Description, PaymentMethod and PaymentReference."""
+    changes = {name: body[name] for name in ("Description", "PaymentMethod", "PaymentReference") if name in body}
+    division.tables["receivables"].change(key, **changes, Modified=division.now())
+
+
+def _statement(kind: statements.Kind) -> Writer:
+    return Writer(create=lambda division, body: statements.post(division, body, kind), delete=ledger.remove)
+
+
+_GL_USE = ("transactionlines", "GLAccount")
+WRITERS: dict[str, Writer] = {
+    "cashflow/PaymentConditions": Writer(create=masters.create("paymentconditions")),
+    "cashflow/Receivables": Writer(change=_change_receivable),
+    "crm/Accounts": Writer(
+        masters.create_account,
+        masters.change_account,
+        masters.delete("accounts", ("transactionlines", "Account"), label="Account"),
+    ),
+    "crm/Addresses": Writer(
+        masters.create_address, masters.change("addresses"), masters.delete("addresses", label="Account")
+    ),
+    "crm/Contacts": Writer(
+        masters.create_contact, masters.change("contacts"), masters.delete("contacts", label="Account")
+    ),
+    "financial/GLAccounts": Writer(
+        masters.create_gl_account,
+        masters.change("glaccounts"),
+        masters.delete("glaccounts", _GL_USE, label="GLAccount"),
+    ),
+    "financial/Journals": Writer(
+        masters.create_journal, masters.change("journals"), masters.delete("journals", label="Journal")
+    ),
+    "financialtransaction/BankEntries": _statement(statements.BANK),
+    "financialtransaction/CashEntries": _statement(statements.CASH),
+    "generaljournalentry/GeneralJournalEntries": _statement(statements.GENERAL),
+    "financialtransaction/BankEntryLines": Writer(
+        create=lambda division, body: statements.post_line(division, body, statements.BANK)
+    ),
+    "financialtransaction/CashEntryLines": Writer(
+        create=lambda division, body: statements.post_line(division, body, statements.CASH)
+    ),
+    "generaljournalentry/GeneralJournalEntryLines": Writer(
+        create=lambda division, body: statements.post_line(division, body, statements.GENERAL)
+    ),
+    "hrm/Costcenters": _plain("costcenters", "CostCenter"),
+    "hrm/Costunits": _plain("costunits", "CostUnit"),
+    "logistics/Items": _plain("items", "Code"),
+    "salesentry/SalesEntries": Writer(sales.post, sales.change, ledger.remove),
+    "salesentry/SalesEntryLines": Writer(sales.post_line, sales.change_line, sales.delete_line),
+    "vat/VATCodes": Writer(
+        masters.create_vat_code,
+        masters.change("vatcodes"),
+        masters.delete("vatcodes", ("transactionlines", "VATCode"), label="VATCode"),
+    ),
+}

@@ -1,0 +1,125 @@
+"""Creating, changing and deleting what is not an entry: relations, ledger accounts, journals, codes, items."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from connections.sandbox.exact import checks
+from connections.sandbox.exact.errors import Rule
+from connections.sandbox.exact.store import Row
+
+if TYPE_CHECKING:
+    from connections.sandbox.exact.division import ExactDivision
+
+_WIDTHS = {"accounts": 18, "vatcodes": -3, "items": 0, "glaccounts": 0}  # negative: padded on the right
+
+
+def padded(table: str, code: str) -> str:
+    """# Reference: section 1.9, account codes are right-aligned to 18, VAT codes padded to 3."""
+    width = _WIDTHS.get(table, 0)
+    if width > 0:
+        return code.strip().rjust(width)
+    return f"{code.strip():<{-width}}" if width else code
+
+
+def _free(division: ExactDivision, table: str, body: Row) -> Row:
+    """The body with its code padded. Raises `Rule` when the code is taken, by the row itself too."""
+    if not body.get("Code"):
+        return {name: value for name, value in body.items() if name != "Code"}
+    code = padded(table, body["Code"])
+    if division.tables[table].find("Code", code):
+        # Reference: section 5, a PUT that repeats an unchanged code gets this too.
+        raise Rule("duplicate")
+    return {**body, "Code": code}
+
+
+def create(table: str) -> Callable[[ExactDivision, Row], Row]:
+    def created(division: ExactDivision, body: Row) -> Row:
+        return division.add(table, **_free(division, table, body))
+
+    return created
+
+
+def change(table: str) -> Callable[[ExactDivision, str, Row], None]:
+    def changed(division: ExactDivision, key: str, body: Row) -> None:
+        kept = {name: value for name, value in _free(division, table, body).items() if name != "ID"}
+        division.tables[table].change(key, **kept, Modified=division.now())
+
+    return changed
+
+
+def delete(table: str, *used_in: tuple[str, str], label: str) -> Callable[[ExactDivision, str], None]:
+    """Refused while a row of `used_in` (table, column) names it."""
+
+    def deleted(division: ExactDivision, key: str) -> None:
+        for other, column in used_in:
+            if division.tables[other].find(column, key):
+                raise Rule("undeletable", label, "Transactions")
+        division.forget(table, key)
+
+    return deleted
+
+
+def create_account(division: ExactDivision, body: Row) -> Row:
+    known = _free(division, "accounts", body)
+    status = known.get("Status") or "A"
+    return division.add_account(known.pop("Name"), **{**known, "Status": status}, **_derived(status))
+
+
+def _derived(status: str) -> Row:
+    """# Reference: section 9, IsSales is read-only and follows from the status."""
+    if status not in tuple("ASPC"):
+        raise Rule("invalid", "Status", status)
+    return {"IsSales": status == "C"}
+
+
+def change_account(division: ExactDivision, key: str, body: Row) -> None:
+    derived = _derived(body["Status"]) if body.get("Status") else {}
+    change("accounts")(division, key, {**body, **derived})
+
+
+def create_contact(division: ExactDivision, body: Row) -> Row:
+    account = checks.account(division, body["Account"])
+    full = " ".join(part for part in (body.get("FirstName"), body.get("MiddleName"), body.get("LastName")) if part)
+    return division.add("contacts", **{**body, "FullName": full, "AccountName": account["Name"]})
+
+
+def create_address(division: ExactDivision, body: Row) -> Row:
+    """# Reference: section 9, an identical address gives back the existing one."""
+    account = checks.account(division, body.get("Account"))
+    for row in division.tables["addresses"].find("Account", account["ID"]):
+        if all(row.get(name) == value for name, value in body.items()):
+            return row
+    return division.add("addresses", **{**body, "AccountName": account["Name"]})
+
+
+def create_gl_account(division: ExactDivision, body: Row) -> Row:
+    known = _free(division, "glaccounts", body)
+    if "Code" not in known or not known.get("Description"):
+        raise Rule("mandatory", "Code" if "Code" not in known else "Description")
+    return division.add_gl_account(known.pop("Code"), known.pop("Description"), known.pop("Type", 90), **known)
+
+
+def create_journal(division: ExactDivision, body: Row) -> Row:
+    known = _free(division, "journals", body)
+    for name in ("Code", "Description", "Type"):
+        if not known.get(name):
+            raise Rule("mandatory", name)
+    gl = checks.gl_account(division, known["GLAccount"])["Code"] if known.get("GLAccount") else None
+    row = division.add_journal(known["Code"], known["Description"], known["Type"], gl=gl)
+    fixed = ("Code", "Description", "Type", "GLAccount", "ID")
+    return division.tables["journals"].change(row["ID"], **{k: v for k, v in known.items() if k not in fixed})
+
+
+def create_vat_code(division: ExactDivision, body: Row) -> Row:
+    known = _free(division, "vatcodes", body)
+    if not known.get("Code"):
+        raise Rule("mandatory", "Code")
+    rates = known.pop("VATPercentages", None) or [{"Percentage": Decimal(0)}]
+    row = division.add_vat_code(
+        known["Code"], known.get("Description") or "", rates[-1]["Percentage"], known.get("Type") or "E"
+    )
+    accounts = {name: value for name, value in known.items() if name not in ("Code", "Description", "Type", "ID")}
+    return division.tables["vatcodes"].change(row["ID"], **accounts)

@@ -1,0 +1,123 @@
+"""Open terms: one per sale and one per receipt, open until matched."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from connections.sandbox.exact.store import Row
+
+if TYPE_CHECKING:
+    from connections.sandbox.exact.division import ExactDivision
+    from connections.sandbox.exact.ledger import Document, Leg
+
+OPEN, MATCHED = 20, 50
+
+
+def open_term(division: ExactDivision, document: Document, leg: Leg, line: Row) -> None:
+    """For a line on a receivables account; matched at once where the switch says so."""
+    row = _term(division, document, leg, line)
+    division.tables["receivables"].insert(division.stamped(row))
+    division.tables["receivableslist"].insert(_listed(division, row, line))
+    if division.switches.auto_match == "exact" and leg.our_ref:
+        _match(division, row, line)
+
+
+def _term(division: ExactDivision, document: Document, leg: Leg, line: Row) -> Row:
+    sign = division.switches.receivable_sign
+    return {
+        "ID": division.guid(),
+        "Account": line.get("Account"),
+        "AccountCode": line.get("AccountCode"),
+        "AccountName": line.get("AccountName"),
+        "AmountFC": sign * line["AmountFC"],
+        "AmountDC": sign * line["AmountDC"],
+        "Currency": document.currency,
+        "RateFC": document.rate,
+        "Description": leg.description,
+        "DueDate": document.due or line["Date"],
+        "EntryDate": line["Date"],
+        "InvoiceDate": line["Date"],
+        "EntryID": document.entry,
+        "EntryNumber": document.number,
+        "InvoiceNumber": line["InvoiceNumber"],
+        "GLAccount": line["GLAccount"],
+        "GLAccountCode": line["GLAccountCode"],
+        "GLAccountDescription": line["GLAccountDescription"],
+        "IsFullyPaid": False,
+        "Journal": document.journal["Code"],
+        "JournalDescription": document.journal["Description"],
+        "PaymentMethod": "B",
+        "Status": OPEN,
+        "TransactionAmountFC": line["AmountFC"],
+        "TransactionAmountDC": line["AmountDC"],
+        "TransactionDueDate": document.due,
+        "TransactionEntryID": document.entry,
+        "TransactionID": line["ID"],
+        "TransactionIsReversal": False,
+        "TransactionReportingPeriod": document.period,
+        "TransactionReportingYear": document.year,
+        "TransactionStatus": line["Status"],
+        "TransactionType": document.type,
+        "YourRef": document.your_ref,
+    }
+
+
+def _listed(division: ExactDivision, term: Row, line: Row) -> Row:
+    """# Reference: section 9, ReceivablesList: amount positive where the customer owes."""
+    return {
+        "HID": division.hid(),
+        "Id": term["ID"],
+        "AccountId": term["Account"],
+        "AccountCode": term["AccountCode"],
+        "AccountName": term["AccountName"],
+        "Amount": line["AmountFC"],
+        "AmountInTransit": 0,
+        "CurrencyCode": term["Currency"],
+        "Description": term["Description"],
+        "DueDate": term["DueDate"],
+        "EntryNumber": term["EntryNumber"],
+        "InvoiceDate": term["InvoiceDate"],
+        "InvoiceNumber": term["InvoiceNumber"],
+        "JournalCode": term["Journal"],
+        "JournalDescription": term["JournalDescription"],
+        "YourRef": term["YourRef"],
+    }
+
+
+def _match(division: ExactDivision, term: Row, line: Row) -> None:
+    """Close a sale and a receipt that fit exactly: same relation, invoice number, amount."""
+    for other in division.tables["receivables"].find("InvoiceNumber", line["InvoiceNumber"]):
+        fits = (other["Account"], other["TransactionAmountFC"]) == (term["Account"], -line["AmountFC"])
+        if fits and other["Status"] == OPEN and other["ID"] != term["ID"]:
+            _settle(division, other, line["ID"], line)
+            _settle(division, term, other["TransactionID"], line)
+            return
+
+
+def _settle(division: ExactDivision, term: Row, counterpart: str, payment: Row) -> None:
+    changes = {"Status": MATCHED, "IsFullyPaid": True, "LastPaymentDate": payment["Date"], "EndDate": payment["Date"]}
+    division.tables["receivables"].change(term["ID"], **changes, Modified=division.now())
+    division.tables["transactionlines"].change(term["TransactionID"], OffsetID=counterpart, Modified=division.now())
+    for listed in division.tables["receivableslist"].find("Id", term["ID"]):
+        division.tables["receivableslist"].remove(listed["HID"])
+
+
+def close_terms(division: ExactDivision, entry: str) -> None:
+    """The entry goes: its terms go, and what they were matched with is open again."""
+    for term in division.tables["receivables"].find("EntryID", entry):
+        line = division.tables["transactionlines"].get(term["TransactionID"])
+        division.tables["receivables"].remove(term["ID"])
+        for listed in division.tables["receivableslist"].find("Id", term["ID"]):
+            division.tables["receivableslist"].remove(listed["HID"])
+        if line is not None and line.get("OffsetID"):
+            _reopen(division, line["OffsetID"])
+
+
+def _reopen(division: ExactDivision, line_id: str) -> None:
+    line = division.tables["transactionlines"].get(line_id)
+    for term in division.tables["receivables"].find("TransactionID", line_id):
+        if line is not None:
+            reopened = {"Status": OPEN, "IsFullyPaid": False, "LastPaymentDate": None, "EndDate": None}
+            division.tables["receivables"].change(term["ID"], **reopened)
+            division.tables["transactionlines"].change(line_id, OffsetID=None)
+            division.tables["receivableslist"].insert(_listed(division, term, line))

@@ -1,0 +1,96 @@
+"""Actions of `/_sandbox/square/<action>`: what a person or a test in another process can make happen at the seller."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from connections.sandbox.square.specs import LineSpec, TenderSpec
+
+if TYPE_CHECKING:
+    from connections.sandbox.square.sandbox import SquareSandbox
+
+Arguments = dict[str, Any]
+
+
+def _needed(arguments: Arguments, name: str) -> Any:
+    if name not in arguments:
+        raise ValueError(f"{name} is missing.")
+    return arguments.pop(name)
+
+
+def _at(arguments: Arguments) -> datetime | None:
+    text = arguments.pop("at", None)
+    return datetime.fromisoformat(text) if text else None
+
+
+def _built(kind: type[Any], values: Arguments) -> Any:
+    try:
+        return kind(**values)
+    except TypeError as problem:
+        raise ValueError(str(problem)) from None
+
+
+def _sell(square: SquareSandbox, arguments: Arguments) -> object:
+    """`{"location", "lines": [{"name", "gross", "tax"}], "tenders": [{"kind"}], "at"?}`."""
+    lines = [_built(LineSpec, line) for line in _needed(arguments, "lines")]
+    tenders = [_built(TenderSpec, tender) for tender in arguments.pop("tenders", [{}])]
+    sale = square.sell(_needed(arguments, "location"), _at(arguments), lines, tenders)
+    return {"order": sale.order, "payments": list(sale.payments)}
+
+
+def _add_fee(square: SquareSandbox, arguments: Arguments) -> object:
+    return square.add_fee(_needed(arguments, "payment_id"), _needed(arguments, "amount"), at=_at(arguments))
+
+
+def _refund(square: SquareSandbox, arguments: Arguments) -> object:
+    return square.refund(_needed(arguments, "payment_id"), _needed(arguments, "amount"), at=_at(arguments))
+
+
+def _show_lines(square: SquareSandbox, arguments: Arguments) -> object:
+    return square.show_lines(_needed(arguments, "order_id"), at=_at(arguments))
+
+
+def _change_payment(square: SquareSandbox, arguments: Arguments) -> object:
+    return square.change_payment(_needed(arguments, "payment_id"), at=_at(arguments), **arguments)
+
+
+def _change_order(square: SquareSandbox, arguments: Arguments) -> object:
+    return square.change_order(_needed(arguments, "order_id"), at=_at(arguments), **arguments)
+
+
+def _merge_customers(square: SquareSandbox, arguments: Arguments) -> object:
+    return square.merge_customers(_needed(arguments, "first"), _needed(arguments, "second"), at=_at(arguments))
+
+
+def _settings(square: SquareSandbox, arguments: Arguments) -> object:
+    """`{"fee_delay"?, "listing_lag"?}` in seconds; answers what holds now."""
+    square.fee_delay = float(arguments.get("fee_delay", square.fee_delay))
+    square.listing_lag = float(arguments.get("listing_lag", square.listing_lag))
+    return {"fee_delay": square.fee_delay, "listing_lag": square.listing_lag}
+
+
+def _state(square: SquareSandbox, _arguments: Arguments) -> object:
+    state = square.state
+    counts = {"payments": len(state.payments), "orders": len(state.orders), "refunds": len(state.refunds)}
+    return {**counts, "customers": len(state.customers), "locations": list(state.locations.values())}
+
+
+def _revoke(square: SquareSandbox, arguments: Arguments) -> object:
+    square.grants.revoke(_needed(arguments, "client_id"))
+    return {}
+
+
+ACTIONS: dict[str, Callable[[SquareSandbox, Arguments], object]] = {
+    "sell": _sell,
+    "add_fee": _add_fee,
+    "refund": _refund,
+    "show_lines": _show_lines,
+    "change_payment": _change_payment,
+    "change_order": _change_order,
+    "merge_customers": _merge_customers,
+    "settings": _settings,
+    "state": _state,
+    "revoke": _revoke,
+}

@@ -1,0 +1,59 @@
+"""Clearing per day: one bank or cash entry for the receipts and fees of a journal, day and currency.
+
+Its lines stay apart, since each carries the reference it is found by; only the entry is shared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import date
+from typing import NamedTuple
+
+from mappings.bookkeeping.legs import Document, LegKind, LegPlan
+
+KINDS = tuple(LegKind)
+
+
+class Entry(NamedTuple):
+    """What one clearing entry is about."""
+
+    document: Document
+    journal: str
+    date: date
+    currency: str
+
+
+def entry_of(leg: LegPlan) -> Entry:
+    """Raises `ValueError` for a leg that is not booked in a bank or cash entry, or that waits."""
+    if leg.document is Document.SALES_ENTRY or leg.problem:
+        raise ValueError(f"{leg.kind} {leg.source_id} waits or is a sale: it is not for a clearing entry")
+    return Entry(leg.document, leg.journal, leg.date, leg.currency)
+
+
+def entries(legs: Iterable[LegPlan], *, most_lines: int) -> Iterator[tuple[Entry, tuple[LegPlan, ...]]]:
+    """The legs by entry, in a fixed order, none with more than `most_lines` lines; a leg's own lines stay together."""
+    groups: dict[Entry, list[LegPlan]] = {}
+    for leg in legs:
+        groups.setdefault(entry_of(leg), []).append(leg)
+    for entry in sorted(groups):
+        ordered = sorted(groups[entry], key=_place)
+        for part in _parts(ordered, most_lines):
+            yield entry, tuple(part)
+
+
+def _place(leg: LegPlan) -> tuple[str, int, int]:
+    """A payment's receipt, then its fees."""
+    return leg.source_id, KINDS.index(leg.kind), leg.ordinal
+
+
+def _parts(legs: list[LegPlan], most_lines: int) -> Iterator[list[LegPlan]]:
+    part: list[LegPlan] = []
+    size = 0
+    for leg in legs:
+        if part and size + len(leg.lines) > most_lines:
+            yield part
+            part, size = [], 0
+        part.append(leg)
+        size += len(leg.lines)
+    if part:
+        yield part

@@ -1,0 +1,75 @@
+"""The exact texts of our documents in Exact. They are frozen with the leg, so that a look-up can use `eq`.
+
+A bank or cash line is found by its Description, a sales entry by its YourRef.
+Reference: Exact cuts YourRef at 50 characters without a word; we stay at 30. Description holds 60.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+from mappings.bookkeeping.legs import LegKind, LegPlan, Line
+from mappings.resolution import percent
+
+LINE_LENGTH = 60
+YOUR_REF_LENGTH = 30
+TENDER_WORDS = {
+    "CARD": "card",
+    "CASH": "cash",
+    "WALLET": "wallet",
+    "BANK_ACCOUNT": "bank transfer",
+    "BUY_NOW_PAY_LATER": "pay later",
+    "GIFT_CARD": "gift card",
+}
+KIND_WORDS = {LegKind.FEE: "fee", LegKind.APP_FEE: "platform fee", LegKind.SOURCE_FEE: "external fee"}
+
+
+def your_ref(reference: str) -> str:
+    """The reference, alone: `YourRef eq` must find it. Raises `ValueError` when it would be cut."""
+    if len(reference) > YOUR_REF_LENGTH:
+        raise ValueError(f"a reference of {len(reference)} characters does not fit YourRef")
+    return reference
+
+
+def line_text(leg: LegPlan, line: Line, *, reference: str) -> str:
+    """'TB-7F3K2M81QA5VNB0C fee R2D2'; the second line of a pair opens with 'TB-7F3K2M81QA5VNB0C/2'."""
+    words = _sale_words(line) if leg.kind is LegKind.SALE else _money_words(leg)
+    return _fitted(reference + line.suffix, words, leg.receipt_number)
+
+
+def summary_line_text(line: Line, *, reference: str) -> str:
+    """'TB-7F3K2M81QA5VNB0C revenue 21 %'."""
+    return _fitted(reference, _sale_words(line))
+
+
+def sale_header(leg: LegPlan, *, place: str) -> str:
+    """'Square sale R2D2 Utrecht 2026-03-04'. `place` is the name of the location."""
+    return _fitted("Square sale", leg.receipt_number, place, last=leg.date.isoformat())
+
+
+def summary_header(*, place: str, day: date, supplement: int = 0) -> str:
+    """'Square sales Utrecht 2026-03-04', 'Square sales Utrecht 2026-03-04 supplement 1'."""
+    last = f"{day.isoformat()} supplement {supplement}" if supplement else day.isoformat()
+    return _fitted("Square sales", place, last=last)
+
+
+def _sale_words(line: Line) -> str:
+    return " ".join(filter(None, [line.role.words, percent(line.rate) if line.rate is not None else ""]))
+
+
+def _money_words(leg: LegPlan) -> str:
+    if leg.kind is LegKind.RECEIPT:
+        return TENDER_WORDS.get(leg.tender, leg.tender.removeprefix("EXTERNAL:").replace("_", " ").lower())
+    return KIND_WORDS[leg.kind]
+
+
+def _fitted(*parts: str, last: str = "") -> str:
+    """One line of printable text. What is too long loses the end of its middle, never the reference or the day."""
+    room = LINE_LENGTH - (len(last) + 1 if last else 0)
+    text = _plain(" ".join(filter(None, parts)))[:room].rstrip()
+    return f"{text} {last}" if last else text
+
+
+def _plain(text: str) -> str:
+    """Without line breaks, control characters and doubled blanks, which Exact may change and `eq` then misses."""
+    return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())

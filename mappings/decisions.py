@@ -1,0 +1,166 @@
+"""The decisions of finance staff as the pure core wants them: a rule book, accounts, and who a customer is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+
+from connections.models import Connection, Division
+from mappings.bookkeeping.legs import Account, Debtor, Problem, ProblemKind
+from mappings.models import (
+    ClosedPeriod,
+    CustomerMapping,
+    DebtorAccount,
+    Decision,
+    GLMapping,
+    Journal,
+    LedgerAccount,
+    VatCode,
+)
+from mappings.resolution import Rule, RuleBook
+from mappings.roles import Role
+
+RECEIVABLE = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Decisions:
+    """One division's mappings and reference data, read once per slice of work."""
+
+    rulebook: RuleBook
+    accounts: Mapping[str, Account]
+    journals: Mapping[str, Journal]
+    receivables: Account | None
+    closed: tuple[ClosedPeriod, ...]
+    by_id: Mapping[str, Account] = field(default_factory=dict)
+
+    def journal_account(self, journal: str) -> Account | None:
+        """The GL account that a bank or cash journal moves; None when the journal is unknown or blocked."""
+        row = self.journals.get(journal)
+        return self.accounts.get(row.account) if row and not row.is_blocked else None
+
+    def closed_period(self, journal: str, on: date) -> ClosedPeriod | None:
+        return next((row for row in self.closed if row.journal == journal and row.starts <= on <= row.ends), None)
+
+
+def read(division: Division) -> Decisions:
+    """The decisions as they are now."""
+    rows = LedgerAccount.objects.filter(division=division, gone_at=None)
+    accounts = {row.code: Account(id=row.remote_id, code=row.code, type=row.type) for row in rows}
+    vat_accounts = dict(VatCode.objects.filter(division=division).values_list("code", "account"))
+    journals = Journal.objects.filter(division=division, gone_at=None)
+    rules = tuple(_rules(division, vat_accounts))
+    return Decisions(
+        rulebook=RuleBook([rule for rule in rules if rule.role is not Role.RECEIVABLES]),
+        accounts=accounts,
+        journals={row.code: row for row in journals},
+        receivables=_receivables(rules, accounts.values()),
+        closed=tuple(ClosedPeriod.objects.filter(division=division)),
+        by_id={account.id: account for account in accounts.values()},
+    )
+
+
+def _rules(division: Division, vat_accounts: Mapping[str, str]) -> Iterable[Rule]:
+    """Rules in use whose account and VAT code can be used: a blocked or vanished one counts as no rule."""
+    rows = GLMapping.objects.filter(division=division, status=Decision.MATCHED).select_related("account", "vat_code")
+    for row in rows:
+        account, vat_code = row.account, row.vat_code
+        if account is None or _is_unusable(account) or (vat_code is not None and _is_unusable(vat_code)):
+            continue
+        code = vat_code.code if vat_code else ""
+        yield Rule(
+            id=row.pk, role=Role(row.role), account=Account(account.remote_id, account.code, account.type), vat_code=code,
+            cost_center=row.cost_center, cost_unit=row.cost_unit, effective_from=row.effective_from,
+            vat_account=vat_accounts.get(code, ""), location=row.location, tender=row.tender, tax_name=row.tax_name,
+            tax_rate=row.tax_rate, category=row.category, customer_kind=row.customer_kind, fee_type=row.fee_type,
+            payout_entry_type=row.payout_entry_type,
+        )  # fmt: skip
+
+
+def _is_unusable(row: LedgerAccount | VatCode) -> bool:
+    return row.is_blocked or row.gone_at is not None
+
+
+def _receivables(rules: Iterable[Rule], accounts: Iterable[Account]) -> Account | None:
+    """The rule for receivables, else the only receivables account the division has; with several nobody guesses."""
+    chosen = [rule.account for rule in rules if rule.role is Role.RECEIVABLES]
+    candidates = chosen or [account for account in accounts if account.type == RECEIVABLE]
+    return candidates[0] if len(candidates) == 1 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Debtors:
+    """Who Square's customers are in Exact, for a batch of records."""
+
+    mapped: Mapping[str, list[CustomerMapping]]
+    collective: DebtorAccount | None
+    unknown_go_collective: bool
+    receivables: Mapping[str, Account]
+
+    def of(self, customer_id: str, *, on: date) -> Debtor | Problem:
+        """The customer's account, the collective debtor, or what a person must decide."""
+        if not customer_id:
+            return self._collective("Square names no customer on this payment")
+        decided = [row for row in self.mapped.get(customer_id, ()) if row.effective_from <= on]
+        newest = max(decided, key=lambda row: row.effective_from, default=None)
+        if newest and newest.status == Decision.MATCHED and newest.debtor:
+            return self._debtor(newest.debtor, customer_id)
+        if newest and newest.status == Decision.IGNORED:
+            return self._collective(f"Square customer {customer_id} is booked on the collective debtor")
+        if newest and newest.status == Decision.CONFLICT:
+            sentence = f"Square customer {customer_id} may be several Exact accounts. Choose one on its mapping; this record then goes on."
+            return Problem(ProblemKind.UNMAPPED_CUSTOMER, sentence, customer_id)
+        if self.unknown_go_collective:
+            return self._collective(f"Square customer {customer_id} is unknown")
+        sentence = (
+            f"Square customer {customer_id} is not mapped to an Exact account. Map it, or let it be booked on the "
+            "collective debtor (status ignored); this record then goes on."
+        )
+        return Problem(ProblemKind.UNMAPPED_CUSTOMER, sentence, customer_id)
+
+    def _debtor(self, row: DebtorAccount, customer_id: str) -> Debtor | Problem:
+        if row.is_blocked or row.gone_at:
+            state = "blocked" if row.is_blocked else "gone"
+            sentence = f"Exact account {row} is {state}. Put it right in Exact or map customer {customer_id} to another, then replay."
+            return Problem(ProblemKind.UNMAPPED_CUSTOMER, sentence, customer_id)
+        return debtor_of(row, self.receivables)
+
+    def _collective(self, why: str) -> Debtor | Problem:
+        if self.collective is None:
+            sentence = f"{why}, and the lane has no collective debtor. Choose one on the lane, then replay."
+            return Problem(ProblemKind.UNMAPPED_CUSTOMER, sentence, "no collective debtor")
+        return debtor_of(self.collective, self.receivables, is_collective=True)
+
+
+def debtor_of(row: DebtorAccount, accounts: Mapping[str, Account], *, is_collective: bool = False) -> Debtor:
+    return Debtor(
+        id=row.remote_id,
+        name=row.name,
+        is_collective=is_collective,
+        has_vat_number=bool(row.vat_number),
+        receivables=accounts.get(row.receivables_account),
+    )
+
+
+def debtors(
+    division: Division,
+    merchant: Connection,
+    customer_ids: Iterable[str],
+    *,
+    collective: DebtorAccount | None,
+    unknown_go_collective: bool,
+    decided: Decisions,
+) -> Debtors:
+    """The customer mappings that these records need, in one query."""
+    ids = {customer for customer in customer_ids if customer}
+    rows = CustomerMapping.objects.filter(division=division, merchant=merchant, square_customer_id__in=ids)
+    mapped: dict[str, list[CustomerMapping]] = {}
+    for row in rows.select_related("debtor") if ids else ():
+        mapped.setdefault(row.square_customer_id, []).append(row)
+    return Debtors(
+        mapped=mapped,
+        collective=collective,
+        unknown_go_collective=unknown_go_collective,
+        receivables=decided.by_id,
+    )

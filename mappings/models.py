@@ -1,0 +1,212 @@
+"""Who is who and which account is which: decisions of finance staff, and the division's reference data beside them."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+
+from connections.models import Connection, Division
+from mappings.roles import Role
+
+
+class Decision(models.TextChoices):
+    PROPOSED = "proposed", "proposed"
+    MATCHED = "matched", "matched"
+    CONFLICT = "conflict", "conflict"
+    IGNORED = "ignored", "ignored"
+
+
+NARROWING = (
+    "division", "role", "location", "tender", "tax_name", "category", "customer_kind", "fee_type", "payout_entry_type",
+    "effective_from",
+)  # fmt: skip
+TWICE = "There is already a rule for exactly this from that date on."
+
+
+class CustomerMapping(models.Model):
+    """Which Exact account a Square customer is, from a date on."""
+
+    division = models.ForeignKey(Division, on_delete=models.PROTECT, related_name="customer_mappings")
+    merchant = models.ForeignKey(
+        Connection, on_delete=models.PROTECT, related_name="customer_mappings", verbose_name="Square connection",
+        limit_choices_to={"system": Connection.System.SQUARE},
+    )  # fmt: skip
+    square_customer_id = models.CharField("Square customer", max_length=191)
+    square_name = models.CharField(max_length=300, blank=True)
+    status = models.CharField(max_length=10, choices=Decision, default=Decision.PROPOSED)
+    debtor = models.ForeignKey(
+        "DebtorAccount", on_delete=models.PROTECT, null=True, blank=True, related_name="mappings",
+        verbose_name="Exact account", help_text="Ignored: leave empty, sales go to the collective debtor of the lane.",
+    )  # fmt: skip
+    candidates = models.JSONField(
+        default=list, blank=True, help_text="Exact accounts that may be meant, with the evidence."
+    )
+    effective_from = models.DateField()
+    reason = models.TextField(blank=True)
+    decided_by = models.CharField(max_length=150, blank=True, editable=False)
+    decided_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta:
+        ordering = ["square_name", "square_customer_id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["division", "merchant", "square_customer_id", "effective_from"], name="customer_mapped_once_a_day",
+                violation_error_message="This customer already has a mapping from that date on.",
+            ),
+            models.CheckConstraint(
+                name="matched_has_an_account", condition=~Q(status="matched") | Q(debtor__isnull=False),
+                violation_error_message="A matched customer needs its Exact account.",
+            ),
+        ]  # fmt: skip
+        permissions: ClassVar = [("resolve_customermapping", "Can resolve mapping conflicts")]
+
+    def __str__(self) -> str:
+        return self.square_name or self.square_customer_id
+
+
+class GLMapping(models.Model):
+    """A rule that gives a ledger role its account, narrowed by what is filled in; the most specific rule wins."""
+
+    ROLES: ClassVar = [(role.value, role.value.replace("_", " ")) for role in Role]
+
+    division = models.ForeignKey(Division, on_delete=models.PROTECT, related_name="gl_mappings")
+    role = models.CharField(max_length=20, choices=ROLES)
+    location = models.CharField("Square location", max_length=50, blank=True)
+    tender = models.CharField(max_length=40, blank=True, help_text="CARD, CASH, GIFT_CARD, EXTERNAL:<type>, ...")
+    tax_name = models.CharField("tax name", max_length=255, blank=True)
+    tax_rate = models.DecimalField("tax rate %", max_digits=7, decimal_places=4, null=True, blank=True)
+    category = models.CharField("catalogue category", max_length=192, blank=True)
+    customer_kind = models.CharField(max_length=20, blank=True)
+    fee_type = models.CharField(max_length=40, blank=True)
+    payout_entry_type = models.CharField(max_length=60, blank=True)
+    account = models.ForeignKey(
+        "LedgerAccount",
+        on_delete=models.PROTECT,
+        related_name="mappings",
+        verbose_name="GL account",
+        null=True,
+        blank=True,
+    )
+    vat_code = models.ForeignKey(
+        "VatCode", on_delete=models.PROTECT, related_name="mappings", verbose_name="VAT code", null=True, blank=True
+    )
+    cost_center = models.CharField(max_length=20, blank=True)
+    cost_unit = models.CharField(max_length=20, blank=True)
+    status = models.CharField(max_length=10, choices=Decision, default=Decision.MATCHED)
+    candidates = models.JSONField(default=list, blank=True)
+    effective_from = models.DateField()
+    reason = models.TextField(blank=True)
+    decided_by = models.CharField(max_length=150, blank=True, editable=False)
+    decided_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta:
+        verbose_name = "GL mapping"
+        ordering = ["division", "role", "tax_rate", "id"]
+        constraints = [
+            # Two constraints, because SQLite counts empty rates as different from one another.
+            models.UniqueConstraint(
+                fields=[*NARROWING, "tax_rate"], name="gl_rule_once_a_day", violation_error_message=TWICE
+            ),
+            models.UniqueConstraint(
+                fields=NARROWING, condition=Q(tax_rate__isnull=True), name="gl_rule_without_rate_once_a_day",
+                violation_error_message=TWICE,
+            ),
+            models.CheckConstraint(
+                name="matched_rule_has_an_account", condition=~Q(status="matched") | Q(account__isnull=False),
+                violation_error_message="A rule in use needs its GL account.",
+            ),
+        ]  # fmt: skip
+        permissions: ClassVar = [("resolve_glmapping", "Can resolve mapping conflicts of GL accounts")]
+
+    def __str__(self) -> str:
+        rate = f"{self.tax_rate.normalize():f} %" if self.tax_rate is not None else ""
+        narrowed = [
+            self.location, self.tender, self.tax_name, rate, self.category, self.customer_kind, self.fee_type,
+            self.payout_entry_type,
+        ]  # fmt: skip
+        return " · ".join([self.get_role_display(), *filter(None, narrowed)])
+
+
+class ReferenceRow(models.Model):
+    """What all cached rows of a division share. `gone_at`: Exact no longer lists it."""
+
+    division = models.ForeignKey(Division, on_delete=models.CASCADE)
+    remote_id = models.CharField(max_length=36, help_text="Exact's GUID.")
+    code = models.CharField(max_length=20)
+    name = models.CharField(max_length=300)
+    is_blocked = models.BooleanField(default=False)
+    gone_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        abstract = True
+        ordering = ["code"]
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.name}"
+
+
+class LedgerAccount(ReferenceRow):
+    """A GL account. `type` is Exact's GLAccounts.Type: 12 bank, 20 receivables, 110 revenue, ..."""
+
+    type = models.IntegerField()
+    vat_code = models.CharField(max_length=10, blank=True)
+
+    class Meta(ReferenceRow.Meta):
+        verbose_name = "GL account"
+        constraints = [models.UniqueConstraint(fields=["division", "remote_id"], name="ledger_account_once")]
+
+
+class VatCode(ReferenceRow):
+    """A VAT code. `percentage` is a fraction (0.21); `type` B, E, I or N (none); `account` is the code's GLToPay."""
+
+    percentage = models.DecimalField(max_digits=9, decimal_places=6)
+    type = models.CharField(max_length=1)
+    account = models.CharField("GL account to pay", max_length=20, blank=True)
+
+    class Meta(ReferenceRow.Meta):
+        verbose_name = "VAT code"
+        constraints = [models.UniqueConstraint(fields=["division", "remote_id"], name="vat_code_once")]
+
+
+class Journal(ReferenceRow):
+    """A journal. `type` 10 cash, 12 bank, 20 sales, 90 general; `account` its own GL account (bank and cash)."""
+
+    type = models.IntegerField()
+    currency = models.CharField(max_length=3, blank=True)
+    account = models.CharField("GL account", max_length=20, blank=True)
+
+    class Meta(ReferenceRow.Meta):
+        constraints = [models.UniqueConstraint(fields=["division", "remote_id"], name="journal_once")]
+
+
+class DebtorAccount(ReferenceRow):
+    """A customer in Exact (crm/Accounts). Only status C can be sold to."""
+
+    status = models.CharField(max_length=1, blank=True)
+    email = models.CharField(max_length=254, blank=True)
+    vat_number = models.CharField(max_length=30, blank=True)
+    receivables_account = models.CharField(max_length=36, blank=True, help_text="GUID of its own AR account, if any.")
+
+    class Meta(ReferenceRow.Meta):
+        verbose_name = "Exact customer"
+        ordering = ["name"]
+        constraints = [models.UniqueConstraint(fields=["division", "remote_id"], name="debtor_once")]
+
+
+class ClosedPeriod(models.Model):
+    """A (year, period, journal) that Exact reports as closed."""
+
+    division = models.ForeignKey(Division, on_delete=models.CASCADE, related_name="closed_periods")
+    journal = models.CharField(max_length=20)
+    year = models.IntegerField()
+    period = models.IntegerField()
+    starts = models.DateField()
+    ends = models.DateField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["division", "journal", "year", "period"], name="closed_once")]
+
+    def __str__(self) -> str:
+        return f"{self.journal} {self.year}-{self.period:02}"

@@ -1,0 +1,220 @@
+"""Which account, VAT code and cost centre an amount goes to: the most specific rule of the division wins.
+
+1. A rule fits a case when its role is the case's, it is effective on that day, and each field it narrows on has the
+   case's value. An empty field narrows nothing.
+2. Roles that carry tax are stricter (`Role.is_taxed`): the rule must speak about the tax, by name, by rate or both; a
+   case without any tax is met only by a rule whose tax name is `NO_TAX`.
+3. Of the rules that fit, the one with more narrowing fields wins; with equally many, the one that narrows on the field
+   that stands first in `PRECEDENCE`, then the next.
+4. Of rules with the same narrowing, the newest that is effective. If two say different things from the same day on,
+   nobody is guessed: a `Gap`.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+
+from mappings.bookkeeping.legs import Account
+from mappings.roles import Role
+
+# The fields that decide between equally many: what happened before who bought, before where, before the tax.
+PRECEDENCE = (
+    "payout_entry_type",
+    "fee_type",
+    "tender",
+    "customer_kind",
+    "category",
+    "location",
+    "tax_name",
+    "tax_rate",
+)
+TAX_FIELDS = ("tax_name", "tax_rate")
+NO_TAX = "(no tax)"  # the tax name of a rule that is meant for what Square charged no tax on
+SUBJECT_LENGTH = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One GLMapping in use. `tax_rate` in per cents (21); `vat_account`: code of the VAT code's GL account."""
+
+    id: int
+    role: Role
+    account: Account
+    vat_code: str
+    cost_center: str
+    cost_unit: str
+    effective_from: date
+    vat_account: str = ""
+    location: str = ""
+    tender: str = ""
+    tax_name: str = ""
+    tax_rate: Decimal | None = None
+    category: str = ""
+    customer_kind: str = ""
+    fee_type: str = ""
+    payout_entry_type: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """An amount that looks for its account. Without tax: `tax_name` empty and `tax_rate` None."""
+
+    role: Role
+    on: date
+    location: str = ""
+    tender: str = ""
+    tax_name: str = ""
+    tax_rate: Decimal | None = None
+    category: str = ""
+    customer_kind: str = ""
+    fee_type: str = ""
+    payout_entry_type: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """The rule that decided, and why, as a sentence part for people."""
+
+    rule: Rule
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Nothing can be decided. `subject` is the same for equal causes on any day and at any location."""
+
+    sentence: str
+    subject: str
+    is_ambiguous: bool = False
+
+
+class RuleBook:
+    """The rules of one division. Answers are remembered: a month asks the same few questions thousands of times."""
+
+    def __init__(self, rules: Iterable[Rule]) -> None:
+        self._by_role: dict[Role, list[Rule]] = defaultdict(list)
+        for rule in sorted(rules, key=lambda rule: rule.id):
+            self._by_role[rule.role].append(rule)
+        self._answers: dict[Case, Match | Gap] = {}
+
+    def find(self, case: Case) -> Match | Gap:
+        answer = self._answers.get(case)
+        if answer is None:
+            answer = self._answers[case] = _decide(self._by_role.get(case.role, ()), case)
+        return answer
+
+
+def _decide(rules: Sequence[Rule], case: Case) -> Match | Gap:
+    fitting = [rule for rule in rules if _fits(rule, case)]
+    effective = [rule for rule in fitting if rule.effective_from <= case.on]
+    if not effective:
+        return _missing(fitting, case)
+    best = max(effective, key=_rank)
+    rivals = [rule for rule in effective if _rank(rule) == _rank(best) and _outcome(rule) != _outcome(best)]
+    if rivals:
+        return _ambiguous([best, *rivals], case)
+    return Match(rule=best, reason=describe(best))
+
+
+def _fits(rule: Rule, case: Case) -> bool:
+    return _fits_tax(rule, case) and all(
+        getattr(rule, name) in ("", getattr(case, name)) for name in PRECEDENCE if name not in TAX_FIELDS
+    )
+
+
+def _fits_tax(rule: Rule, case: Case) -> bool:
+    if case.role.is_taxed and not _has_tax(case):
+        return rule.tax_name == NO_TAX and rule.tax_rate is None
+    if case.role.is_taxed and not rule.tax_name and rule.tax_rate is None:
+        return False
+    named = not rule.tax_name or _folded(rule.tax_name) == _folded(case.tax_name)
+    return named and rule.tax_rate in (None, case.tax_rate)
+
+
+def _has_tax(case: Case) -> bool:
+    return bool(case.tax_name) or case.tax_rate is not None
+
+
+def _folded(name: str) -> str:
+    """Tax names are typed by people: blanks and capitals do not make another tax."""
+    return " ".join(name.split()).casefold()
+
+
+def narrowing(rule: Rule) -> tuple[str, ...]:
+    """The fields a rule narrows on, in order of precedence."""
+    return tuple(name for name in PRECEDENCE if getattr(rule, name) not in ("", None))
+
+
+def _rank(rule: Rule) -> tuple[int, tuple[bool, ...], date]:
+    names = narrowing(rule)
+    return len(names), tuple(name in names for name in PRECEDENCE), rule.effective_from
+
+
+def _outcome(rule: Rule) -> tuple[str, str, str, str]:
+    return rule.account.id, rule.vat_code, rule.cost_center, rule.cost_unit
+
+
+def describe(rule: Rule) -> str:
+    """'rule 12: revenue at 21 %, location Utrecht, since 2026-01-01'."""
+    parts = [f"rule {rule.id}: {_taxed_words(rule)}", *_narrowed_words(rule), f"since {rule.effective_from}"]
+    return ", ".join(parts)
+
+
+def _taxed_words(subject: Rule | Case) -> str:
+    rate = f" at {percent(subject.tax_rate)}" if subject.tax_rate is not None else ""
+    return subject.role.words + rate
+
+
+def _narrowed_words(subject: Rule | Case) -> list[str]:
+    named = [f"tax {subject.tax_name}"] if subject.tax_name else []
+    others = [(name.replace("_", " "), getattr(subject, name)) for name in PRECEDENCE if name not in TAX_FIELDS]
+    return named + [f"{name} {value}" for name, value in others if value]
+
+
+def percent(rate: Decimal) -> str:
+    """Decimal('21.0000') -> '21 %'."""
+    return f"{rate.normalize():f} %"
+
+
+def _missing(later: Sequence[Rule], case: Case) -> Gap:
+    wanted = _wanted(case)
+    if later:
+        first = min(later, key=lambda rule: (rule.effective_from, rule.id))
+        remedy = f"Rule {first.id} fits, but only from {first.effective_from}: add one from an earlier day"
+    elif case.role.is_taxed and not _has_tax(case):
+        remedy = f"Add a GL mapping whose tax name is {NO_TAX}"
+    else:
+        remedy = "Add a GL mapping for it"
+    return Gap(f"No rule gives the account for {wanted} on {case.on}. {remedy}, then replay.", _subject(case))
+
+
+def _wanted(case: Case) -> str:
+    untaxed = case.role.is_taxed and not _has_tax(case)
+    what = f"{case.role.words} that Square charged no tax on" if untaxed else _taxed_words(case)
+    ordinary = replace(case, customer_kind="") if case.customer_kind == "counter" else case
+    return ", ".join([what, *_narrowed_words(ordinary)])
+
+
+def _ambiguous(rules: Sequence[Rule], case: Case) -> Gap:
+    ids = " and ".join(str(rule.id) for rule in sorted(rules, key=lambda rule: rule.id))
+    sentence = (
+        f"Rules {ids} are equally specific for {_wanted(case)} on {case.on} and name different accounts, VAT codes or "
+        "cost centres. Remove one or narrow it, then replay."
+    )
+    return Gap(sentence, _subject(case), is_ambiguous=True)
+
+
+def _subject(case: Case) -> str:
+    """Without day and place, and without what most rules leave open: one missing rule is one cause."""
+    parts = [case.tax_name, percent(case.tax_rate) if case.tax_rate is not None else ""]
+    if case.role.is_taxed and not _has_tax(case):
+        parts = [NO_TAX]
+    if case.role is Role.OTHER_TENDER:
+        parts.append(case.tender)
+    parts += [case.fee_type, case.payout_entry_type]
+    detail = ", ".join(filter(None, parts))
+    return (f"{case.role.words}: {detail}" if detail else case.role.words)[:SUBJECT_LENGTH]

@@ -1,0 +1,129 @@
+"""Lanes on the screen: how they book, which locations feed them, and the switch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.db.models import OuterRef, QuerySet, Subquery
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from audit import trail
+from audit.adminkit import BackOfficeAdmin, admin_url, badge, link, local_time
+from audit.trail import Fact
+from connections import clock
+from mappings.models import DebtorAccount, Journal
+from sync.admin import shown
+from sync.admin.verbs import LANE_VERBS
+from sync.models import LaneLocation, SyncLane, SyncRun
+
+if TYPE_CHECKING:
+    _Form = forms.ModelForm[SyncLane]
+    _Inline = admin.TabularInline[LaneLocation, SyncLane]
+else:
+    _Form = forms.ModelForm
+    _Inline = admin.TabularInline
+
+# Which type of journal each field must name. Reference: Exact Journals.Type.
+JOURNAL_TYPES = {"sales_journal": (20, "sales"), "clearing_journal": (12, "bank"), "cash_journal": (10, "cash")}
+
+
+class LaneForm(_Form):
+    """Refuses what Exact would refuse later: journals of another type, or of which the division knows nothing."""
+
+    class Meta:
+        model = SyncLane
+        fields = "__all__"
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        division = cleaned.get("division")
+        for name, (kind, word) in JOURNAL_TYPES.items():
+            code = cleaned.get(name)
+            if division and code:
+                self._check_journal(name, Journal.objects.filter(division=division, code=code).first(), kind, word)
+        debtor: DebtorAccount | None = cleaned.get("collective_debtor")
+        if division and debtor and debtor.division_id != division.pk:
+            self.add_error("collective_debtor", f"{debtor} is a customer of another division than {division}.")
+        return cleaned
+
+    def _check_journal(self, name: str, journal: Journal | None, kind: int, word: str) -> None:
+        if journal is None:
+            problem = "The division has no such journal. Refresh the division's data, or choose another."
+        elif journal.type != kind:
+            problem = f"Journal {journal} is of type {journal.type}; a {word} journal (type {kind}) is needed."
+        elif journal.is_blocked or journal.gone_at:
+            problem = f"Journal {journal} is blocked or gone in Exact."
+        else:
+            return
+        self.add_error(name, ValidationError(problem))
+
+
+class LocationInline(_Inline):
+    model = LaneLocation
+    extra = 0
+    readonly_fields = ("cursor",)
+
+
+@admin.register(SyncLane)
+class SyncLaneAdmin(BackOfficeAdmin):
+    form = LaneForm
+    inlines = (LocationInline,)
+    confirmed_actions = LANE_VERBS
+    list_display = ("label", "flow", "source", "division", "state", "next_run", "last_run", "waiting", "sales_grouping")
+    list_filter = ("is_enabled", "division", "source")
+    list_select_related = ("source", "division")
+    search_fields = ("label",)
+    autocomplete_fields = ("collective_debtor",)
+    readonly_fields = ("paused_reason", "due_at")
+    empty = "There is no lane yet. Add one: it says which Square locations are booked in which Exact division, and how."
+    fieldsets = (
+        (None, {"fields": ("label", "flow", "source", "division")}),
+        ("When", {"fields": ("is_enabled", "paused_reason", "cadence_minutes", "due_at", "go_live")}),
+        ("How it books", {"fields": ("sales_grouping", "clearing_grouping", "day_closes_after_hours", "adopts")}),
+        ("Where it books", {"fields": ("sales_journal", "clearing_journal", "cash_journal")}),
+        ("Customers", {"fields": ("collective_debtor", "unknown_customers")}),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[SyncLane]:
+        newest = SyncRun.objects.filter(lane=OuterRef("pk")).order_by("-id")
+        return (
+            super()
+            .get_queryset(request)
+            .annotate(newest_run=Subquery(newest.values("pk")[:1]), newest_state=Subquery(newest.values("state")[:1]))
+        )
+
+    @admin.display(description="state")
+    def state(self, lane: SyncLane) -> SafeString:
+        if lane.is_paused:
+            return format_html('{} <span class="help">{}</span>', badge("paused", "wait"), lane.paused_reason)
+        return badge("on", "good") if lane.is_enabled else badge("off", "quiet")
+
+    @admin.display(description="next run", ordering="due_at")
+    def next_run(self, lane: SyncLane) -> SafeString:
+        return local_time(lane.due_at if lane.is_enabled and not lane.is_paused else None)
+
+    @admin.display(description="last run")
+    def last_run(self, lane: Any) -> SafeString:
+        if not lane.newest_run:
+            return badge("never", "quiet")
+        return link(admin_url(SyncRun, lane.newest_run), shown.run_badge(SyncRun(state=lane.newest_state)))
+
+    @admin.display(description="records")
+    def waiting(self, lane: SyncLane) -> SafeString:
+        return link(shown.items_url(lane=lane.pk, state="waiting"), "waiting records")
+
+    def save_model(self, request: HttpRequest, obj: SyncLane, form: Any, change: bool) -> None:  # noqa: FBT001 - Django's
+        """Switched on, a lane is due at once. The trail keeps which choices changed."""
+        if obj.is_enabled and obj.due_at is None:
+            obj.due_at = clock.now()
+        super().save_model(request, obj, form, change)
+        detail = {name: str(form.cleaned_data.get(name)) for name in form.changed_data}
+        fact = Fact(
+            "lane.changed" if change else "lane.added", "lane", obj.pk, obj.label, division=obj.division.code, detail=detail
+        )
+        trail.record([fact], at=clock.now())

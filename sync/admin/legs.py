@@ -1,0 +1,143 @@
+"""A leg, and what its entry moves in the ledger, ready for a template."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from audit import adminkit
+from mappings.bookkeeping.legs import LegPlan, ledger
+from mappings.models import GLMapping, LedgerAccount
+from sync.admin import shown
+from sync.models import Leg, Posting
+from sync.resolving import plan_of
+
+DOCUMENTS = {"sales_entry": "Sales entry", "bank_entry": "Bank entry", "cash_entry": "Cash entry"}
+
+
+@dataclass(frozen=True, slots=True)
+class ShownLine:
+    role: str
+    account: str
+    net: Any
+    vat_code: str
+    vat: Any
+    why: str
+    rule_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """One ledger account: exactly one of debit and credit is filled."""
+
+    account: str
+    debit: Any
+    credit: Any
+
+
+@dataclass(frozen=True, slots=True)
+class ShownLeg:
+    title: str
+    plan: LegPlan
+    reference: str
+    state: Any
+    document: str
+    debtor: str
+    lines: Sequence[ShownLine]
+    movements: Sequence[Movement]
+    total: Any
+    problem: str
+    todo: str
+    fix_url: str
+    fix_label: str
+    posting: Posting | None
+    posting_url: str
+    posting_state: Any
+
+
+def names_of(division_id: int, plans: Iterable[LegPlan], *, more: Iterable[str] = ()) -> dict[str, str]:
+    """GL code -> name, for every account the plans mention, in one statement."""
+    codes = {*more}
+    for plan in plans:
+        codes |= {line.account.code for line in plan.lines} | {line.vat_account for line in plan.lines}
+        codes |= {plan.main_account.code} if plan.main_account else set()
+    rows = LedgerAccount.objects.filter(division=division_id, code__in=codes)
+    return dict(rows.values_list("code", "name"))
+
+
+def named(code: str, names: Mapping[str, str]) -> str:
+    return {"vat": "VAT, by its code"}.get(code) or f"{code} {names.get(code, '')}".strip()
+
+
+def shown_leg(leg: Leg, names: Mapping[str, str]) -> ShownLeg:
+    """A stored leg; its `posting` must be loaded."""
+    return _shown(
+        plan_of(leg), names, reference=leg.reference, state=shown.leg_badge(leg), posting=leg.posting, problem=leg.problem,
+        kind=leg.problem_kind, subject=leg.problem_subject,
+    )  # fmt: skip
+
+
+def shown_plan(plan: LegPlan, names: Mapping[str, str]) -> ShownLeg:
+    """A leg that exists only in a preview."""
+    problem = plan.problem
+    return _shown(
+        plan, names, problem=problem.sentence if problem else "", kind=problem.kind if problem else "",
+        subject=problem.subject if problem else "",
+    )  # fmt: skip
+
+
+def _shown(
+    plan: LegPlan, names: Mapping[str, str], *, problem: str, kind: str, subject: str, reference: str = "",
+    state: Any = "", posting: Posting | None = None,
+) -> ShownLeg:  # fmt: skip
+    remedy = shown.remedy(kind)
+    return ShownLeg(
+        title=plan.kind.replace("_", " ").capitalize(),
+        plan=plan,
+        reference=reference,
+        state=state,
+        document=DOCUMENTS[plan.document],
+        debtor=plan.debtor.name if plan.debtor else "",
+        lines=[_line(plan, line, names) for line in plan.lines],
+        movements=movements_of(plan, names),
+        total=shown.money(plan.total, plan.currency),
+        problem=problem,
+        todo=remedy.todo if remedy else "",
+        fix_url=shown.remedy_url(kind, subject),
+        fix_label=remedy.button if remedy else "",
+        posting=posting,
+        posting_url=adminkit.admin_url(Posting, posting.pk) if posting else "",
+        posting_state=shown.posting_badge(posting) if posting else "",
+    )
+
+
+def _line(plan: LegPlan, line: Any, names: Mapping[str, str]) -> ShownLine:
+    return ShownLine(
+        role=line.role.replace("_", " "),
+        account=named(line.account.code, names),
+        net=shown.money(line.amount, plan.currency),
+        vat_code=line.vat_code,
+        vat=shown.money(line.vat, plan.currency) if line.vat else "",
+        why=line.note,
+        rule_url=adminkit.admin_url(GLMapping, line.rule) if line.rule else "",
+    )
+
+
+def movements_of(plan: LegPlan, names: Mapping[str, str]) -> list[Movement]:
+    if plan.main_account is None:
+        return []
+    return movements(ledger(plan.document, plan.main_account.code, plan.lines), plan.currency, names)
+
+
+def movements(moved: Mapping[str, int], currency: str, names: Mapping[str, str]) -> list[Movement]:
+    """Debits first, then credits, as a bookkeeper writes a journal entry."""
+    ordered = sorted(moved.items(), key=lambda pair: (pair[1] < 0, pair[0]))
+    return [
+        Movement(
+            named(code, names),
+            debit=shown.money(total, currency) if total > 0 else "",
+            credit=shown.money(-total, currency) if total < 0 else "",
+        )
+        for code, total in ordered
+    ]

@@ -1,0 +1,169 @@
+"""How lanes, runs, records and entries look: words for states, tones, causes with their remedies, money."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from django.urls import NoReverseMatch, reverse
+from django.utils.html import format_html_join
+from django.utils.http import urlencode
+from django.utils.safestring import SafeString
+
+from audit.adminkit import amount, badge, list_url
+from connections.money import UnknownCurrency, to_decimal
+from mappings.bookkeeping.legs import ProblemKind
+from sync.lifecycle import ItemState, LegState, PostingState, RunState
+from sync.models import SyncItem
+
+RUN_TONES = {
+    RunState.QUEUED: "busy", RunState.RUNNING: "busy", RunState.PAUSED: "wait", RunState.DONE: "good",
+    RunState.FAILED: "bad", RunState.CANCELLED: "quiet",
+}  # fmt: skip
+ITEM_WORDS = {
+    ItemState.EXTRACTED: ("read", "busy"), ItemState.RESOLVED: ("being booked", "busy"), ItemState.DONE: ("booked", "good"),
+    ItemState.WAITING: ("waiting", "wait"), ItemState.DISMISSED: ("dismissed", "quiet"),
+}  # fmt: skip
+LEG_TONES = {
+    LegState.WAITING: "wait", LegState.READY: "busy", LegState.POSTING: "busy", LegState.POSTED: "busy",
+    LegState.CONFIRMED: "good", LegState.REVERSED: "quiet", LegState.REFUSED: "bad", LegState.DISMISSED: "quiet",
+}  # fmt: skip
+POSTING_TONES = {
+    PostingState.DRAFT: "busy", PostingState.SENDING: "busy", PostingState.POSTED: "busy", PostingState.CONFIRMED: "good",
+    PostingState.REVERSED: "quiet", PostingState.CONFLICT: "bad", PostingState.REFUSED: "bad",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """A cause in words, what to do, and the page where it is done ("" when there is none)."""
+
+    title: str
+    todo: str
+    page: str = ""
+    button: str = ""
+
+
+ADD_RULE = "admin:mappings_glmapping_add"
+ADD_CUSTOMER = "admin:mappings_customermapping_add"
+LANES = "admin:sync_synclane_changelist"
+DIVISIONS = "admin:connections_division_changelist"
+
+REMEDIES: Mapping[ProblemKind, Remedy] = {
+    ProblemKind.UNMAPPED_ACCOUNT: Remedy(
+        "No account for this", "Add a GL mapping; the records then go on by themselves.", ADD_RULE, "Add GL mapping"
+    ),
+    ProblemKind.UNMAPPED_TAX: Remedy(
+        "No rule for this tax", "Add a GL mapping with its VAT code; the records then go on by themselves.", ADD_RULE,
+        "Add GL mapping",
+    ),
+    ProblemKind.UNMAPPED_CUSTOMER: Remedy(
+        "Customer not mapped", "Say which Exact account it is, or let it go to the collective debtor.", ADD_CUSTOMER,
+        "Map customer",
+    ),
+    ProblemKind.AMBIGUOUS_TAX: Remedy(
+        "Two taxes on one line", "Tillbridge does not guess a VAT code. Put the tax right in Square, or book it in Exact "
+        "by hand and dismiss the record."
+    ),
+    ProblemKind.UNREADABLE: Remedy(
+        "Record cannot be read", "Kept as it came. Replay it once Square or Tillbridge has been put right."
+    ),
+    ProblemKind.UNKNOWN_CURRENCY: Remedy(
+        "Unknown currency", "Tillbridge cannot count in it. Book it by hand and dismiss the record with the reason."
+    ),
+    ProblemKind.ODD_AMOUNT: Remedy(
+        "Amount that cannot be", "Look at the payment in Square. Book it by hand if it is right, then dismiss the record."
+    ),
+    ProblemKind.NO_ORDER: Remedy("Order not there yet", "Nothing to do: it is read again by itself."),
+    ProblemKind.NO_LINES: Remedy("Order without lines yet", "Nothing to do: it is read again by itself."),
+    ProblemKind.UNBALANCED: Remedy(
+        "Order does not add up", "Compare tenders and lines in Square. Book it by hand, then dismiss the record."
+    ),
+    ProblemKind.UNSUPPORTED: Remedy(
+        "Not booked by Tillbridge", "Book it in Exact by hand, then dismiss the record with the reason."
+    ),
+    ProblemKind.BEFORE_GO_LIVE: Remedy(
+        "Before go-live", "Release what your books do not hold yet; dismiss what they do.", LANES, "See the lane"
+    ),
+    ProblemKind.WAITS_FOR_SALE: Remedy("Waits for its sale", "Nothing to do: it goes on when the sale is booked."),
+    ProblemKind.CHANGED_AFTER_POSTING: Remedy(
+        "Changed at Square after booking", "Compare both sides, correct the entry in Exact, then dismiss the record."
+    ),
+    ProblemKind.REFUSED: Remedy("Exact refused the entry", "Read Exact's sentence, put the cause right, then replay."),
+    ProblemKind.PERIOD_CLOSED: Remedy(
+        "Period closed", "Open the period in Exact, then replay.", DIVISIONS, "See divisions"
+    ),
+    ProblemKind.EXHAUSTED: Remedy(
+        "Tried too often", "The connection failed again and again. See that it is live, then replay."
+    ),
+    ProblemKind.CONFLICT: Remedy(
+        "Exact holds something else", "Open the entry in Exact and decide which one is right. It is not sent again."
+    ),
+    ProblemKind.DIVISION_HELD: Remedy(
+        "Division held", "Confirm the division, or choose another one.", DIVISIONS, "See divisions"
+    ),
+}  # fmt: skip
+
+
+def remedy(kind: str) -> Remedy | None:
+    return REMEDIES.get(ProblemKind(kind)) if kind else None
+
+
+def remedy_url(kind: str, subject: str) -> str:
+    """Where the cause is put right, with what is known filled in."""
+    found = remedy(kind)
+    if found is None or not found.page:
+        return ""
+    try:
+        url = reverse(found.page)
+    except NoReverseMatch:
+        return ""
+    hints = {"square_customer_id": subject} if found.page == ADD_CUSTOMER else {}
+    return f"{url}?{urlencode(hints)}" if hints else url
+
+
+def items_url(*, lane: int | None = None, **filters: str) -> str:
+    """The list of records, narrowed in the way its filters understand."""
+    names = {"state": "state__exact", "kind": "problem_kind__exact", "subject": "problem_subject", "day": "local_day"}
+    chosen = {names[name]: value for name, value in filters.items()}
+    return list_url(SyncItem, **chosen, **({"lane__id__exact": lane} if lane else {}))
+
+
+def decimal(minor: int, currency: str) -> Decimal:
+    """For showing only: of a currency nobody can count in, the bare number of minor units."""
+    try:
+        return to_decimal(minor, currency)
+    except UnknownCurrency:
+        return Decimal(minor)
+
+
+def money(minor: int | None, currency: str) -> SafeString:
+    return amount(None if minor is None else decimal(minor, currency), currency)
+
+
+def sums(per_currency: Mapping[str, int]) -> SafeString:
+    """One amount per currency, each on a line of its own."""
+    shown = [(money(total, currency),) for currency, total in sorted(per_currency.items()) if currency or total]
+    return format_html_join("\n", "<div>{}</div>", shown)
+
+
+def item_badge(item: Any) -> SafeString:
+    word, tone = ITEM_WORDS[ItemState(item.state)]
+    return badge(word, tone)
+
+
+def leg_badge(leg: Any) -> SafeString:
+    return badge(leg.get_state_display(), LEG_TONES[LegState(leg.state)])
+
+
+def posting_badge(posting: Any) -> SafeString:
+    """`sending` with a time to look again is an entry in doubt."""
+    if posting.state == PostingState.SENDING and posting.due_at:
+        return badge("in doubt", "wait")
+    return badge(posting.get_state_display(), POSTING_TONES[PostingState(posting.state)])
+
+
+def run_badge(run: Any) -> SafeString:
+    return badge(run.get_state_display(), RUN_TONES[RunState(run.state)])

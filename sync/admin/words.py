@@ -1,0 +1,71 @@
+"""The verbs of this app in the audit trail, in words, and where their subjects live."""
+
+from __future__ import annotations
+
+from audit import adminkit, words
+from connections import clock
+from connections.models import Connection, Division
+from mappings.models import CustomerMapping, GLMapping
+from sync.models import Leg, Posting, SyncItem, SyncLane, SyncRun
+
+WORDS = {
+    "item.extracted": "payment read from Square",
+    "item.changed": "payment changed at Square",
+    "item.resolved": "record understood, its legs are known",
+    "item.waiting": "record waits for a person",
+    "item.done": "record is in the books",
+    "item.dismissed": "record dismissed",
+    "item.released": "record from before go-live released",
+    "item.reinstated": "dismissed record taken up again",
+    "item.replayed": "record replayed",
+    "leg.waiting": "leg waits",
+    "leg.ready": "leg ready to be booked",
+    "leg.posting": "leg frozen into an entry",
+    "leg.posted": "leg booked",
+    "leg.confirmed": "leg confirmed in the ledger",
+    "leg.refused": "leg refused",
+    "leg.dismissed": "leg dismissed",
+    "leg.reversed": "leg reversed",
+    "posting.draft": "entry drafted",
+    "posting.sending": "entry sent to Exact",
+    "posting.posted": "entry booked in Exact",
+    "posting.confirmed": "entry confirmed in the ledger",
+    "posting.refused": "entry refused by Exact",
+    "posting.conflict": "entry in conflict with what Exact holds",
+    "posting.reversed": "entry reversed",
+    "posting.replayed": "entry replayed",
+    "run.queued": "run asked for",
+    "run.running": "run started",
+    "run.paused": "run paused",
+    "run.done": "run finished",
+    "run.failed": "run failed",
+    "run.cancelled": "run cancelled",
+    "lane.paused": "lane paused",
+    "lane.resumed": "lane resumed",
+    "lane.changed": "lane changed",
+}
+TONES = {
+    "item.waiting": "wait",
+    "item.done": "good",
+    "leg.confirmed": "good",
+    "leg.refused": "bad",
+    "leg.waiting": "wait",
+    "posting.confirmed": "good",
+    "posting.refused": "bad",
+    "posting.conflict": "bad",
+    "run.failed": "bad",
+    "run.done": "good",
+    "run.paused": "wait",
+    "lane.paused": "wait",
+}
+
+
+def install() -> None:
+    words.add(WORDS, tones=TONES)
+    adminkit.read_clock_from(clock.now)
+    subjects = {
+        "item": SyncItem, "leg": Leg, "posting": Posting, "run": SyncRun, "lane": SyncLane, "connection": Connection,
+        "division": Division, "glmapping": GLMapping, "customermapping": CustomerMapping,
+    }  # fmt: skip
+    for name, model in subjects.items():
+        adminkit.add_subject(name, model)

@@ -1,0 +1,103 @@
+"""Reading the ledger back: an entry counts only once Exact shows it as we meant it, to the cent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from django.db.models import QuerySet
+
+from audit.trail import Fact
+from connections import clock
+from connections.money import written
+from mappings.bookkeeping.legs import ProblemKind
+from sync import engine
+from sync.engine import Move, Outcome
+from sync.flows.base import Flow, Work
+from sync.lifecycle import LegState, PostingState
+from sync.models import Leg, Posting
+
+CHUNK = 120
+
+
+def confirm_posted(work: Work, flow: Flow) -> None:
+    """Compare every booked entry of the lane with the ledger: once per run, in bulk."""
+    last = 0
+    while batch := list(_posted(work).filter(pk__gt=last)[:CHUNK]):
+        store(work, batch, flow.confirm(work, batch))
+        last = batch[-1].pk
+        work.breathe()
+
+
+def _posted(work: Work) -> QuerySet[Posting]:
+    posted = Posting.objects.filter(lane=work.lane, state=PostingState.POSTED)
+    return posted.select_related("division").order_by("id").defer("body")
+
+
+def store(work: Work, batch: list[Posting], movements: Mapping[int, Mapping[str, int]]) -> None:
+    """Confirm what agrees; what differs becomes a conflict; what is not there yet is looked at in the next run."""
+    agreed = [posting for posting in batch if posting.pk in movements and not difference(posting, movements[posting.pk])]
+    outcome = Outcome()
+    if agreed:
+        _confirm(work, outcome, agreed)
+    for posting in batch:
+        if posting.pk in movements and (found := difference(posting, movements[posting.pk])):
+            _conflict(work, outcome, posting, found)
+    if outcome.moves:
+        work.run.entries_confirmed += len(agreed)
+        outcome.updates.append((work.run, ["entries_confirmed"]))
+        engine.apply(outcome, grip=work.grip)
+
+
+def difference(posting: Posting, moved: Mapping[str, int]) -> str:
+    """Where the ledger is not what we meant, as a sentence; empty when every account agrees.
+
+    VAT whose account we could not know beforehand ("vat") is compared as the sum of what no line of ours names.
+    """
+    expected, shown = dict(posting.expected), {code: amount for code, amount in moved.items() if amount}
+    if "vat" in expected:
+        others = [code for code in shown if code not in expected]
+        shown["vat"] = sum(shown.pop(code) for code in others)
+    if expected == shown:
+        return ""
+    codes = sorted(code for code in {*expected, *shown} if expected.get(code, 0) != shown.get(code, 0))
+    parts = [
+        f"{code} shows {written(shown.get(code, 0), posting.currency)}, meant "
+        f"{written(expected.get(code, 0), posting.currency)}"
+        for code in codes
+    ]
+    return "; ".join(parts)
+
+
+def _confirm(work: Work, outcome: Outcome, agreed: list[Posting]) -> None:
+    now = clock.now()
+    ids = [posting.pk for posting in agreed]
+    changes = {"changed_at": now, "problem": "", "problem_kind": ""}
+    where = {"pk__in": ids}
+    outcome.moves.append(
+        Move(Posting, where, PostingState.POSTED, PostingState.CONFIRMED, changes, count=len(agreed))
+    )
+    posted = Leg.objects.filter(posting__in=ids, state=LegState.POSTED)
+    legs = list(posted.values_list("pk", "reference", "item_id", "item__source_id"))
+    outcome.moves.append(
+        Move(Leg, {"posting__in": ids}, LegState.POSTED, LegState.CONFIRMED, count=len(legs))
+    )
+    outcome.touched |= {item for _, _, item, _ in legs}
+    division = work.lane.division.code
+    outcome.facts += [_fact(posting, "confirmed", {"ledger": posting.expected}) for posting in agreed]
+    outcome.facts += [Fact("leg.confirmed", "leg", pk, ref, source, division) for pk, ref, _, source in legs]
+
+
+def _conflict(work: Work, outcome: Outcome, posting: Posting, found: str) -> None:
+    sentence = (
+        f"The ledger of Exact differs from what this entry says: account {found}. Nothing is changed by Tillbridge. "
+        "Put the entry right in Exact, then look again."
+    )
+    changes = {"problem_kind": ProblemKind.CONFLICT, "problem": sentence, "changed_at": clock.now()}
+    outcome.moves.append(Move(Posting, {"pk": posting.pk}, PostingState.POSTED, PostingState.CONFLICT, changes))
+    outcome.facts.append(_fact(posting, "conflict", {"problem": sentence}))
+    work.count("conflicts")
+
+
+def _fact(posting: Posting, state: str, detail: Mapping[str, object]) -> Fact:
+    division = posting.division.code
+    return Fact(f"posting.{state}", "posting", posting.pk, posting.reference, posting.reference, division, detail)

@@ -1,0 +1,139 @@
+"""The one writer of state.
+
+Everything else proposes an `Outcome`; `apply` carries it out whole or not at all, together with its audit entries, and
+only while the caller still holds the lane and every row is still in the state the proposal started from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from django.db import models, transaction
+
+from audit import trail
+from audit.trail import Fact
+from connections import clock
+from sync import lifecycle
+from sync.grip import Grip
+from sync.lifecycle import ItemState, LegState
+from sync.models import Leg, SyncItem
+
+BATCH = 200
+
+
+class Overtaken(Exception):
+    """A row was no longer in the state that the outcome started from. The outcome is dropped; nothing was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """Rows of one kind that go from one state to the next.
+
+    `where` selects them beside `before`; exactly `count` rows must move, or the whole outcome is dropped. `changes` are
+    written with the state. `after` may equal `before`: then only the changes are written, conditionally.
+    """
+
+    model: type[models.Model]
+    where: Mapping[str, Any]
+    before: StrEnum
+    after: StrEnum
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    count: int = 1
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What is to become true together. `touched` names the items whose shown state follows from their legs."""
+
+    moves: list[Move] = field(default_factory=list)
+    created: list[models.Model] = field(default_factory=list)
+    updates: list[tuple[models.Model, Sequence[str]]] = field(default_factory=list)
+    facts: list[Fact] = field(default_factory=list)
+    touched: set[int] = field(default_factory=set)
+
+
+def apply(outcome: Outcome, *, grip: Grip | None) -> datetime:
+    """Carry the outcome out; returns the time it was written at.
+
+    1. Prove that the lane is still ours (people's actions come without a grip and rely on the states alone).
+    2. Create rows, then move rows conditionally.
+    3. Let the items that were touched show their least advanced leg.
+    4. Write the facts.
+    Raises `LostGrip` or `Overtaken`, having written nothing.
+    """
+    now = clock.now()
+    with transaction.atomic():
+        if grip:
+            grip.still_held(at=now)
+        for model, rows in _by_model(outcome.created):
+            model._default_manager.bulk_create(rows, batch_size=BATCH)
+        for row, names in outcome.updates:
+            row.save(update_fields=names)
+        for move in outcome.moves:
+            _carry_out(move)
+        facts = [*outcome.facts, *show_least_advanced(outcome.touched, at=now)]
+        trail.record(facts, at=now)
+    return now
+
+
+def _carry_out(move: Move) -> None:
+    if move.after is not move.before:
+        lifecycle.check(move.before, move.after)
+    rows = move.model._default_manager.filter(**move.where, state=move.before)
+    if rows.update(state=move.after, **move.changes) != move.count:
+        raise Overtaken(f"{move.model.__name__} {dict(move.where)} was no longer {move.before}")
+
+
+def _by_model(rows: Iterable[models.Model]) -> list[tuple[type[models.Model], list[models.Model]]]:
+    grouped: dict[type[models.Model], list[models.Model]] = {}
+    for row in rows:
+        grouped.setdefault(type(row), []).append(row)
+    return list(grouped.items())
+
+
+def show_least_advanced(item_ids: set[int], *, at: datetime) -> list[Fact]:
+    """Let each item show its least advanced leg and that leg's problem; returns a fact per item that changed."""
+    if not item_ids:
+        return []
+    legs = _legs_of(item_ids)
+    facts: list[Fact] = []
+    targets: dict[tuple[ItemState, str, str, str], list[int]] = {}
+    for item in SyncItem.objects.filter(pk__in=item_ids).only("id", "state", "source_id", "problem_kind", "problem"):
+        if item.state in {ItemState.DISMISSED, ItemState.EXTRACTED}:
+            continue
+        target = _shown(legs.get(item.pk, []))
+        if (item.state, item.problem_kind, item.problem) != (target[0], target[1], target[3]):
+            targets.setdefault(target, []).append(item.pk)
+            if item.state != target[0]:
+                facts.append(item_fact(item, target[0], problem=target[3]))
+    for (state, kind, subject, sentence), ids in targets.items():
+        waiting = {"waiting_since": at} if state is ItemState.WAITING else {"waiting_since": None}
+        SyncItem.objects.filter(pk__in=ids).update(
+            state=state, problem_kind=kind, problem_subject=subject, problem=sentence, changed_at=at, **waiting
+        )
+    return facts
+
+
+def _legs_of(item_ids: set[int]) -> dict[int, list[Leg]]:
+    legs: dict[int, list[Leg]] = {}
+    rows = Leg.objects.filter(item__in=item_ids).only("item", "state", "problem_kind", "problem_subject", "problem")
+    for leg in rows:
+        legs.setdefault(leg.item_id, []).append(leg)
+    return legs
+
+
+def _shown(legs: Sequence[Leg]) -> tuple[ItemState, str, str, str]:
+    state = lifecycle.item_state(LegState(leg.state) for leg in legs)
+    if state is not ItemState.WAITING:
+        return state, "", "", ""
+    worst = next(leg for leg in legs if leg.state in {LegState.WAITING, LegState.REFUSED})
+    return state, worst.problem_kind, worst.problem_subject, worst.problem
+
+
+def item_fact(item: SyncItem, state: ItemState, *, problem: str = "") -> Fact:
+    detail = {"before": item.state, "problem": problem} if problem else {"before": item.state}
+    return Fact(f"item.{state}", "item", item.pk, item.source_id, item.source_id, detail=detail)

@@ -1,0 +1,157 @@
+"""From the source into our rows: pages are kept whole, and the cursor moves with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from audit.trail import Fact
+from connections import clock
+from sync import engine
+from sync.engine import Move, Outcome
+from sync.flows.base import Flow, Page, Record, Work
+from sync.lifecycle import ItemState
+from sync.models import LaneLocation, SyncItem, SyncRun
+
+# Square's lists lag by seconds, and its times have mixed precision: each read begins this long before the last ended.
+# Reference: Square ListPayments, "eventually consistent".
+OVERLAP = timedelta(minutes=5)
+# A first read begins this long before go-live, so that a payment taken the night before is seen and waits.
+LOOK_BACK = timedelta(days=1)
+FIRST_RECHECK = timedelta(minutes=5)
+LAST_RECHECK = timedelta(hours=24)
+
+
+def read_feeds(work: Work, flow: Flow) -> None:
+    """Read every location of the lane from its cursor to the start of the run. Restarts at the last kept page."""
+    until = work.run.created_at
+    for feed in work.lane.feeds.select_related("location"):
+        if feed.pk in work.run.feeds_done:
+            continue
+        for page in flow.pages(work, feed, start_of(feed), until):
+            keep(work, page, until=until)
+            work.breathe()
+
+
+def start_of(feed: LaneLocation) -> datetime:
+    if feed.cursor:
+        return feed.cursor - OVERLAP
+    midnight = datetime.combine(feed.lane.go_live, time.min, ZoneInfo(feed.location.timezone))
+    return midnight - LOOK_BACK
+
+
+def keep(work: Work, page: Page, *, until: datetime) -> None:
+    """Store what is new or changed on the page, and move the cursor, in one transaction.
+
+    The cursor moves whatever becomes of the records, never past the start of the run and never back.
+    """
+    outcome, changed = _kept(work, page.records)
+    cursor = until if page.is_last else min(page.read_up_to, until)
+    if page.feed.cursor is None or cursor > page.feed.cursor:
+        page.feed.cursor = cursor
+        outcome.updates.append((page.feed, ["cursor"]))
+    if page.is_last:
+        work.run.feeds_done = [*work.run.feeds_done, page.feed.pk]
+    work.run.records_read += len(page.records)
+    work.run.records_changed += changed
+    outcome.updates.append((work.run, ["feeds_done", "records_read", "records_changed"]))
+    engine.apply(outcome, grip=work.grip)
+
+
+def read_unfinished(work: Work, flow: Flow) -> None:
+    """Read records again whose order was not complete when they came in, ever more rarely."""
+    due = SyncItem.objects.filter(lane=work.lane, recheck_at__lte=work.run.created_at).exclude(
+        state=ItemState.DISMISSED
+    )
+    while batch := list(due.order_by("recheck_at", "id")[:100]):
+        outcome, changed = _kept(work, flow.again(work, batch))
+        for item in batch:
+            item.recheck_at = next_recheck(item.attempts)
+            item.attempts += 1
+            outcome.updates.append((item, ["recheck_at", "attempts"]))
+        work.run.records_changed += changed
+        outcome.updates.append((work.run, ["records_changed"]))
+        engine.apply(outcome, grip=work.grip)
+        work.breathe()
+
+
+def next_recheck(attempts: int) -> datetime:
+    return clock.now() + min(LAST_RECHECK, FIRST_RECHECK * 2 ** min(attempts, 12))
+
+
+def _kept(work: Work, records: Iterable[Record]) -> tuple[Outcome, int]:
+    """What keeping these records means: new rows, changed rows, nothing for unchanged ones."""
+    outcome = Outcome()
+    records = _newest(records)
+    known = SyncItem.objects.filter(lane=work.lane, source_id__in=[record.source_id for record in records])
+    items = {item.source_id: item for item in known.defer("payload")}
+    changed = 0
+    for record in records:
+        item = items.get(record.source_id)
+        if item is None:
+            outcome.created.append(_new(work, record))
+        elif item.digest != record.digest:
+            _change(outcome, item, record)
+        else:
+            continue
+        changed += 1
+        outcome.facts.append(_read_fact(record, item))
+    return outcome, changed
+
+
+def _newest(records: Iterable[Record]) -> Sequence[Record]:
+    """One record per source id: a row that changed while we were paging comes twice."""
+    newest: dict[str, Record] = {}
+    for record in records:
+        held = newest.get(record.source_id)
+        if held is None or record.updated_at >= held.updated_at:
+            newest[record.source_id] = record
+    return list(newest.values())
+
+
+def _new(work: Work, record: Record) -> SyncItem:
+    item = SyncItem(lane=work.lane, source_id=record.source_id, created_at=clock.now())
+    _fill(item, record)
+    return item
+
+
+def _change(outcome: Outcome, item: SyncItem, record: Record) -> None:
+    """A dismissed record is kept up to date but stays dismissed; every other one is resolved anew."""
+    before = ItemState(item.state)
+    after = before if before is ItemState.DISMISSED else ItemState.EXTRACTED
+    _fill(item, record)
+    changes = {name: getattr(item, name) for name in (*FILLED, "changed_at")}
+    outcome.moves.append(Move(SyncItem, {"pk": item.pk}, before, after, changes))
+
+
+FILLED = (
+    "location_id", "order_id", "customer_id", "receipt_number", "tender", "source_updated_at", "took_place_at",
+    "local_day", "currency", "amount", "payload", "digest", "problem_kind", "problem_subject", "problem",
+)  # fmt: skip
+
+
+def _fill(item: SyncItem, record: Record) -> None:
+    item.location_id = record.location_id
+    item.order_id, item.customer_id = record.order_id, record.customer_id
+    item.receipt_number, item.tender = record.receipt_number, record.tender
+    item.source_updated_at, item.took_place_at, item.local_day = record.updated_at, record.took_place_at, record.local_day
+    item.currency, item.amount = record.currency, record.amount
+    item.payload, item.digest = dict(record.payload), record.digest
+    item.problem_kind = record.problem.kind if record.problem else ""
+    item.problem_subject = record.problem.subject if record.problem else ""
+    item.problem = record.problem.sentence if record.problem else ""
+    item.changed_at = clock.now()
+
+
+def _read_fact(record: Record, item: SyncItem | None) -> Fact:
+    verb = "item.changed" if item else "item.extracted"
+    detail = {"updated_at": record.updated_at, "digest": record.digest}
+    return Fact(verb, "item", item.pk if item else None, record.source_id, record.source_id, detail=detail)
+
+
+def counts_of(run: SyncRun) -> dict[str, int]:
+    """The run's counts by name, for pages and reports."""
+    names = ("records_read", "records_changed", "legs_ready", "records_waiting")
+    entries = ("entries_planned", "entries_posted", "entries_confirmed", "entries_refused")
+    return {name: getattr(run, name) for name in (*names, *entries)}

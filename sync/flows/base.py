@@ -1,0 +1,148 @@
+"""What a flow is: a handful of functions. The engine drives them; none of them writes a row.
+
+Adding a flow: write these functions in a module of its own and name them in `FLOWS` (sync/flows/__init__.py).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from functools import cached_property
+from typing import Any
+
+from connections import clients
+from connections.providers.exact.client import ExactClient
+from connections.providers.square.client import SquareClient
+from mappings import decisions
+from mappings.bookkeeping.legs import Document, LegPlan, Problem
+from mappings.decisions import Decisions
+from sync.grip import Grip
+from sync.models import LaneLocation, Posting, SyncItem, SyncLane, SyncRun
+
+SLICE_SECONDS = 60.0
+
+
+class SliceOver(Exception):
+    """The slice has used its time; the run goes on in the next one."""
+
+
+@dataclass
+class Work:
+    """One slice of one run: who works, until when (real seconds, bounded by the queue's time-out), and its counts."""
+
+    lane: SyncLane
+    run: SyncRun
+    grip: Grip
+    ends_at: float = field(default_factory=lambda: time.monotonic() + SLICE_SECONDS)
+    counts: dict[str, int] = field(default_factory=dict)
+
+    @cached_property
+    def square(self) -> SquareClient:
+        return clients.square_client(self.lane.source)
+
+    @cached_property
+    def exact(self) -> ExactClient:
+        return clients.exact_client(self.lane.division)
+
+    @cached_property
+    def decisions(self) -> Decisions:
+        """Mappings and reference data as they were when this slice began."""
+        return decisions.read(self.lane.division)
+
+    def breathe(self) -> None:
+        """Between two units of work. Raises `SliceOver`."""
+        if time.monotonic() >= self.ends_at:
+            raise SliceOver
+
+    def count(self, name: str, number: int = 1) -> None:
+        self.counts[name] = self.counts.get(name, 0) + number
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One source record as read. `digest` covers the fields an entry is computed from, and nothing else."""
+
+    source_id: str
+    order_id: str
+    customer_id: str
+    receipt_number: str
+    tender: str
+    location_id: int
+    updated_at: datetime
+    took_place_at: datetime
+    local_day: date
+    currency: str
+    amount: int
+    payload: Mapping[str, Any]
+    digest: str
+    problem: Problem | None = None
+    is_unfinished: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a feed. `read_up_to`: everything changed before it has been read once this page is kept."""
+
+    feed: LaneLocation
+    records: Sequence[Record]
+    read_up_to: datetime
+    is_last: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """What one record owes the books, each leg with its reference; or a problem of the record as a whole."""
+
+    item: SyncItem
+    legs: Sequence[tuple[str, LegPlan]]
+    problem: Problem | None = None
+    is_unfinished: bool = False
+    notes: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An entry about to be booked. `leg_ids` are frozen into it; `again` is the refused entry it takes the place of."""
+
+    document: Document
+    journal: str
+    reference: str
+    group: str
+    ordinal: int
+    date: date
+    currency: str
+    total: int
+    body: str
+    find_by: str
+    expected: Mapping[str, int]
+    leg_ids: Sequence[int]
+    again: Posting | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A document that stands at the other side. `total` in minor units, None when the answer does not say."""
+
+    remote_id: str
+    number: int | None
+    total: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """`pages` reads a feed; `again` reads unfinished records once more; `resolve` turns records into legs (pure but for
+    reading mappings); `gather` groups ready legs of a stage into drafts; `find` looks an entry up by its text; `send`
+    books it; `confirm` reads the ledger back: posting id -> movement per GL account, absent when nothing was found.
+    """
+
+    name: str
+    stages: Sequence[str]
+    pages: Callable[[Work, LaneLocation, datetime, datetime], Iterator[Page]]
+    again: Callable[[Work, Sequence[SyncItem]], Iterable[Record]]
+    resolve: Callable[[Work, Sequence[SyncItem]], list[Resolution]]
+    gather: Callable[[Work, str], Iterator[Sequence[Draft]]]
+    find: Callable[[Work, Posting], Sequence[Entry]]
+    send: Callable[[Work, Posting], Entry]
+    confirm: Callable[[Work, Sequence[Posting]], Mapping[int, Mapping[str, int]]]

@@ -1,0 +1,247 @@
+"""From ready legs to entries in Exact: grouped, written out, booked, found again and read back.
+
+Shared by the flows that book in Exact.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from django.db.models import Q, QuerySet
+
+from connections import clock
+from connections.money import to_minor
+from connections.providers.exact import documents, resources
+from connections.providers.exact.entries import MoneyLine, SalesLine, bank_entry, cash_entry, encode, sales_entry
+from connections.providers.exact.payloads import EntryHead, EntryLine
+from mappings.bookkeeping import clearing, summary, texts
+from mappings.bookkeeping.legs import Document, LegKind, LegPlan, Line, ledger
+from mappings.bookkeeping.references import reference
+from sync.flows.base import Draft, Entry, Work
+from sync.lifecycle import LegState, PostingState
+from sync.models import Leg, Posting
+from sync.resolving import plan_of
+
+BATCH = 100
+# A clearing entry's lines are read back 1,000 at a time and weigh about 350 bytes each: far below Exact's 10 MB a body.
+MOST_LINES = 400
+RESOURCES = {
+    Document.SALES_ENTRY: resources.SALES_ENTRIES,
+    Document.BANK_ENTRY: resources.BANK_ENTRIES,
+    Document.CASH_ENTRY: resources.CASH_ENTRIES,
+}
+STAGES = {"sales": (Document.SALES_ENTRY,), "money": (Document.BANK_ENTRY, Document.CASH_ENTRY)}
+
+
+def gather(work: Work, stage: str) -> Iterator[Sequence[Draft]]:
+    """Drafts of a stage, in batches that are frozen together: first the refused ones that may try again."""
+    kinds = STAGES[stage]
+    yield from _batches(_again(work, kinds))
+    if stage == "sales":
+        yield from _batches(_alone(work))
+        yield from _batches(_summaries(work))
+    else:
+        yield from _batches(_clearings(work, kinds))
+
+
+def _batches(drafts: Iterable[Draft]) -> Iterator[Sequence[Draft]]:
+    batch: list[Draft] = []
+    for draft in drafts:
+        batch.append(draft)
+        if len(batch) == BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _ready(work: Work) -> QuerySet[Leg]:
+    """Ready legs that no refused entry claims."""
+    ready = Leg.objects.filter(lane=work.lane, state=LegState.READY)
+    return ready.filter(Q(posting=None) | ~Q(posting__state=PostingState.REFUSED))
+
+
+def _again(work: Work, kinds: Sequence[Document]) -> Iterator[Draft]:
+    """Refused entries whose legs were replayed: a new body, the old reference."""
+    refused = Posting.objects.filter(lane=work.lane, state=PostingState.REFUSED, document__in=kinds)
+    for posting in refused.filter(legs__state=LegState.READY).distinct().order_by("id"):
+        legs = list(posting.legs.filter(state=LegState.READY).select_related("location").order_by("id"))
+        legs = legs if posting.document == Document.SALES_ENTRY else _with_number(legs)
+        if legs:
+            yield _draft(work, legs, group=posting.group, ordinal=posting.ordinal, again=posting)
+
+
+def _alone(work: Work) -> Iterator[Draft]:
+    """Sales that are an entry of their own."""
+    sales = _ready(work).filter(document=Document.SALES_ENTRY)
+    if work.lane.sales_grouping == "daily_summary":
+        sales = sales.filter(stands_alone=True)
+    last = 0
+    while legs := list(sales.filter(pk__gt=last).select_related("location").order_by("id")[:BATCH]):
+        for leg in legs:
+            yield _draft(work, [leg], group=leg.reference, ordinal=0)
+        last = legs[-1].pk
+
+
+def _summaries(work: Work) -> Iterator[Draft]:
+    """One sales entry per closed day, location, currency and customer; what comes later is a supplement."""
+    if work.lane.sales_grouping != "daily_summary":
+        return
+    sales = _ready(work).filter(document=Document.SALES_ENTRY, stands_alone=False)
+    keys = sales.values_list("location__location_id", "location__timezone", "date", "currency", "debtor", "journal")
+    for location, zone, day, currency, debtor, journal in keys.order_by("date", "location__location_id").distinct():
+        if not _is_closed(work, day, zone):
+            continue
+        chosen = sales.filter(
+            location__location_id=location, date=day, currency=currency, debtor=debtor, journal=journal
+        )
+        legs = list(chosen.select_related("location").order_by("id"))
+        group = f"{location}|{day}|{currency}|{debtor}"
+        yield _draft(work, legs, group=group, ordinal=_next_ordinal(work, Document.SALES_ENTRY, group))
+
+
+def _clearings(work: Work, kinds: Sequence[Document]) -> Iterator[Draft]:
+    """Receipts and fees of a closed day: one entry per journal and currency, cut where it grows too long."""
+    money = _ready(work).filter(document__in=kinds)
+    keys = money.values_list("document", "journal", "date", "currency").order_by("date", "journal").distinct()
+    for document, journal, day, currency in keys:
+        found = money.filter(document=document, journal=journal, date=day, currency=currency)
+        legs = [leg for leg in found.select_related("location") if _is_closed(work, day, leg.location.timezone)]
+        group = f"{work.lane.source.account_id}|{journal}|{day}|{currency}"
+        yield from _clearing_parts(work, _with_number(legs), group, _next_ordinal(work, Document(document), group))
+
+
+def _clearing_parts(work: Work, legs: Sequence[Leg], group: str, ordinal: int) -> Iterator[Draft]:
+    plans = {(leg.content["source_id"], leg.kind, leg.ordinal): (leg, plan_of(leg)) for leg in legs}
+    parts = clearing.entries((plan for _, plan in plans.values()), most_lines=MOST_LINES)
+    for number, (_, part) in enumerate(parts):
+        owners = [plans[plan.source_id, plan.kind, plan.ordinal][0] for plan in part]
+        yield _draft(work, owners, group=group, ordinal=ordinal + number)
+
+
+def _is_closed(work: Work, day: date, zone: str) -> bool:
+    """A day closes some hours after its local midnight."""
+    midnight = datetime.combine(day + timedelta(days=1), time.min, ZoneInfo(zone))
+    return clock.now() >= midnight + timedelta(hours=work.lane.day_closes_after_hours)
+
+
+def _next_ordinal(work: Work, document: Document, group: str) -> int:
+    return Posting.objects.filter(lane=work.lane, document=document, group=group).count()
+
+
+def _with_number(legs: Iterable[Leg]) -> list[Leg]:
+    """Legs that need no sale, and those whose sale is booked; each then knows its number (`our_ref`)."""
+    legs = list(legs)
+    orders = {leg.order_id for leg in legs if leg.after_sale}
+    sales = Leg.objects.filter(
+        order_id__in=orders, kind=LegKind.SALE, state__in=[LegState.POSTED, LegState.CONFIRMED]
+    )
+    numbers = dict(sales.values_list("order_id", "posting__remote_number"))
+    for leg in legs:
+        leg.our_ref = numbers.get(leg.order_id)  # type: ignore[attr-defined]  # travels with the leg to its line
+    return [leg for leg in legs if not leg.after_sale or leg.order_id in numbers]
+
+
+def _draft(work: Work, legs: Sequence[Leg], *, group: str, ordinal: int, again: Posting | None = None) -> Draft:
+    """Everything that is frozen when an entry is drafted."""
+    plans = [plan_of(leg) for leg in legs]
+    first, document = plans[0], Document(legs[0].document)
+    own = again.reference if again else _reference(work, legs, group, ordinal)
+    if document is Document.SALES_ENTRY:
+        lines, body, find_by = _sales_body(work, legs, plans, own, ordinal)
+    else:
+        lines, body, find_by = _money_body(legs, plans)
+    main = first.main_account.code if first.main_account else ""
+    return Draft(
+        document=document, journal=first.journal, reference=own, group=group, ordinal=ordinal, date=first.date,
+        currency=first.currency, total=sum(plan.total for plan in plans), body=body.decode(), find_by=find_by,
+        expected=ledger(document, main, lines), leg_ids=[leg.pk for leg in legs], again=again,
+    )  # fmt: skip
+
+
+def _reference(work: Work, legs: Sequence[Leg], group: str, ordinal: int) -> str:
+    """A sale on its own carries its leg's reference; a group has one of its own."""
+    if group == legs[0].reference:
+        return group
+    kind = "summary" if legs[0].document == Document.SALES_ENTRY else f"{legs[0].document}-clearing"
+    merchant = work.lane.source.account_id
+    return reference(
+        division=work.lane.division.code, system="square", merchant=merchant, source_id=group, kind=kind, ordinal=ordinal
+    )
+
+
+def _sales_body(
+    work: Work, legs: Sequence[Leg], plans: Sequence[LegPlan], own: str, ordinal: int
+) -> tuple[Sequence[Line], bytes, str]:
+    first, place = plans[0], legs[0].location.name
+    is_alone = own == legs[0].reference
+    lines = first.lines if is_alone else summary.merge(plans)
+    header = (
+        texts.sale_header(first, place=place)
+        if is_alone
+        else texts.summary_header(place=place, day=first.date, supplement=ordinal)
+    )
+    body = sales_entry(
+        customer=legs[0].debtor, journal=first.journal, date=first.date, reference=texts.your_ref(own),
+        description=header, currency=first.currency, lines=[_sales_line(line, own) for line in lines],
+    )  # fmt: skip
+    return lines, encode(body), own
+
+
+def _sales_line(line: Line, own: str) -> SalesLine:
+    return SalesLine(
+        gl_account=line.account.id, amount=line.amount, vat_code=line.vat_code,
+        vat=line.vat if line.states_vat else None, description=texts.summary_line_text(line, reference=own),
+        cost_center=line.cost_center, cost_unit=line.cost_unit,
+    )  # fmt: skip
+
+
+def _money_body(legs: Sequence[Leg], plans: Sequence[LegPlan]) -> tuple[Sequence[Line], bytes, str]:
+    lines: list[MoneyLine] = []
+    for leg, plan in zip(legs, plans, strict=True):
+        lines += [_money_line(leg, plan, line) for line in plan.lines]
+    first = plans[0]
+    make = bank_entry if first.document is Document.BANK_ENTRY else cash_entry
+    body = make(journal=first.journal, currency=first.currency, lines=lines)
+    return [line for plan in plans for line in plan.lines], encode(body), lines[0].description
+
+
+def _money_line(leg: Leg, plan: LegPlan, line: Line) -> MoneyLine:
+    return MoneyLine(
+        gl_account=line.account.id, amount=line.amount, date=plan.date, account=line.debtor, vat_code=line.vat_code,
+        description=texts.line_text(plan, line, reference=leg.reference), cost_center=line.cost_center,
+        our_ref=getattr(leg, "our_ref", None) if line.debtor else None, cost_unit=line.cost_unit,
+    )  # fmt: skip
+
+
+def send(work: Work, posting: Posting) -> Entry:
+    """Book the entry with the body as it was frozen. The sale's number is the invoice number, else the entry number."""
+    head = documents.post(work.exact, RESOURCES[Document(posting.document)], posting.body.encode())
+    return _entry(head, posting)
+
+
+def _entry(head: EntryHead, posting: Posting) -> Entry:
+    total = None if head.amount is None else to_minor(head.amount, posting.currency)
+    return Entry(remote_id=head.entry_id, number=head.invoice_number or head.entry_number, total=total)
+
+
+def find(work: Work, posting: Posting) -> Sequence[Entry]:
+    """Every entry in Exact that carries the entry's text. Amounts of bank and cash entries show at confirmation."""
+    if posting.document == Document.SALES_ENTRY:
+        return [_entry(head, posting) for head in documents.sales_entries(work.exact, [posting.find_by])]
+    look = documents.bank_lines if posting.document == Document.BANK_ENTRY else documents.cash_lines
+    found: dict[str, EntryLine] = {line.entry_id: line for line in look(work.exact, [posting.find_by])}
+    return [Entry(remote_id=line.entry_id, number=line.entry_number, total=None) for line in found.values()]
+
+
+def confirm(work: Work, postings: Sequence[Posting]) -> Mapping[int, Mapping[str, int]]:
+    """What the ledger shows for each entry: movement per GL account code, document currency, debit +."""
+    by_entry = {posting.remote_id: posting for posting in postings}
+    moved: dict[int, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for line in documents.ledger_lines(work.exact, by_entry):
+        posting = by_entry[line.entry_id]
+        moved[posting.pk][line.gl_account_code] += to_minor(line.amount, posting.currency)
+    return moved

@@ -1,0 +1,235 @@
+"""The numbers of the work list: few statements, no writing, nothing about how it looks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+
+from django.db.models import Count, Exists, Max, Min, OuterRef, Q, QuerySet, Subquery, Sum
+from django.utils import timezone
+
+from connections.models import Connection, Division
+from mappings.bookkeeping.legs import ProblemKind
+from mappings.models import CustomerMapping, Decision, GLMapping
+from sync.lifecycle import ItemState, PostingState
+from sync.models import Beat, LaneLocation, Posting, SyncItem, SyncLane, SyncRun
+
+WORKER = "worker"
+# A beat comes each minute; after this long without one nobody is working.
+SILENCE = timedelta(seconds=150)
+EXPIRY_WARNING = timedelta(days=7)
+DAYS = 30
+MOST_CAUSES = 50
+# What waits by itself and goes on by itself.
+BY_ITSELF = frozenset({ProblemKind.WAITS_FOR_SALE, ProblemKind.NO_LINES, ProblemKind.NO_ORDER})
+
+
+@dataclass(slots=True)
+class Cause:
+    """Records that wait for the same reason. `sums` is minor units per currency."""
+
+    kind: ProblemKind
+    subject: str
+    sentence: str
+    count: int = 0
+    sums: dict[str, int] = field(default_factory=dict)
+    oldest: datetime | None = None
+
+    @property
+    def needs_a_person(self) -> bool:
+        return self.kind not in BY_ITSELF
+
+
+def causes() -> list[Cause]:
+    """Why records wait, what needs a person first, then by how many wait."""
+    rows = (
+        SyncItem.objects.filter(state=ItemState.WAITING)
+        .order_by()
+        .values("problem_kind", "problem_subject", "currency")
+        .annotate(count=Count("pk"), total=Sum("amount"), oldest=Min("waiting_since"), sentence=Max("problem"))
+    )
+    found: dict[tuple[str, str], Cause] = {}
+    for row in rows:
+        key = (row["problem_kind"], row["problem_subject"])
+        kind = ProblemKind(row["problem_kind"] or ProblemKind.UNSUPPORTED)
+        cause = found.setdefault(key, Cause(kind, row["problem_subject"], row["sentence"]))
+        cause.count += row["count"]
+        cause.sums[row["currency"]] = row["total"]
+        cause.oldest = min(filter(None, (cause.oldest, row["oldest"])), default=None)
+    return sorted(found.values(), key=lambda cause: (not cause.needs_a_person, -cause.count, cause.subject))[:MOST_CAUSES]
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """Entries that are not simply on their way: in doubt, in conflict, refused. `sums` is minor units per currency."""
+
+    state: PostingState
+    count: int
+    sums: dict[str, int]
+
+
+def doubts() -> list[Doubt]:
+    """`sending` counts as in doubt once an attempt has ended without an answer (it then has a time to look it up)."""
+    in_doubt = Q(state=PostingState.SENDING, due_at__isnull=False)
+    rows = (
+        Posting.objects.filter(in_doubt | Q(state__in=[PostingState.CONFLICT, PostingState.REFUSED]))
+        .order_by()
+        .values("state", "currency")
+        .annotate(count=Count("pk"), total=Sum("total"))
+    )
+    counts: dict[PostingState, Doubt] = {}
+    for row in rows:
+        state = PostingState(row["state"])
+        before = counts.get(state, Doubt(state, 0, {}))
+        counts[state] = Doubt(state, before.count + row["count"], {**before.sums, row["currency"]: row["total"]})
+    order = (PostingState.CONFLICT, PostingState.REFUSED, PostingState.SENDING)
+    return [counts[state] for state in order if state in counts]
+
+
+@dataclass(frozen=True, slots=True)
+class LaneHealth:
+    lane: SyncLane
+    last: SyncRun | None
+    waiting: int
+
+
+def lanes() -> list[LaneHealth]:
+    newest = SyncRun.objects.filter(lane=OuterRef("pk")).order_by("-id").values("pk")[:1]
+    rows = list(SyncLane.objects.select_related("division", "source").annotate(last_run_id=Subquery(newest)))
+    last = SyncRun.objects.in_bulk([lane.last_run_id for lane in rows if lane.last_run_id])
+    waiting = SyncItem.objects.filter(state=ItemState.WAITING).order_by().values_list("lane").annotate(count=Count("pk"))
+    count_of = dict(waiting)
+    return [LaneHealth(lane, last.get(lane.last_run_id), count_of.get(lane.pk, 0)) for lane in rows]
+
+
+def connections(now: datetime) -> QuerySet[Connection]:
+    """Connections that need somebody: no consent, unreadable secrets, or a token that dies within a week."""
+    soon = Q(refresh_expires_at__lte=now + EXPIRY_WARNING)
+    return Connection.objects.filter(~Q(status=Connection.Status.LIVE) | soon).defer(
+        "client_secret", "access_token", "refresh_token"
+    )
+
+
+def held_divisions() -> QuerySet[Division]:
+    return Division.objects.exclude(held_reason="").select_related("connection")
+
+
+@dataclass(frozen=True, slots=True)
+class Undecided:
+    """Mappings with several candidates, for a person to decide."""
+
+    accounts: int
+    customers: int
+
+
+def undecided() -> Undecided:
+    return Undecided(
+        accounts=GLMapping.objects.filter(status=Decision.CONFLICT).count(),
+        customers=CustomerMapping.objects.filter(status=Decision.CONFLICT).count(),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Overdue:
+    """The oldest thing that should have been done by now."""
+
+    since: datetime
+    lane: SyncLane | None = None
+    posting: Posting | None = None
+
+
+def oldest_due(now: datetime) -> Overdue | None:
+    """Among lanes that are on and not paused, and entries whose next step is due."""
+    lane = (
+        SyncLane.objects.filter(is_enabled=True, paused_reason="", due_at__lte=now)
+        .exclude(Exists(SyncRun.objects.filter(lane=OuterRef("pk"), state__in=SyncRun.OPEN)))
+        .order_by("due_at")
+        .first()
+    )
+    posting = (
+        Posting.objects.filter(state__in=[PostingState.DRAFT, PostingState.SENDING], due_at__lte=now)
+        .order_by("due_at")
+        .first()
+    )
+    found = [
+        *([Overdue(lane.due_at, lane=lane)] if lane and lane.due_at else []),
+        *([Overdue(posting.due_at, posting=posting)] if posting and posting.due_at else []),
+    ]
+    return min(found, key=lambda overdue: overdue.since, default=None)
+
+
+def heartbeat() -> datetime | None:
+    """When a worker last gave a sign of life."""
+    return Beat.objects.filter(name=WORKER).values_list("at", flat=True).first()
+
+
+def is_silent(beat: datetime | None, now: datetime) -> bool:
+    return beat is None or now - beat > SILENCE
+
+
+@dataclass(slots=True)
+class Day:
+    """Records of one local day: in the books, waiting, and on their way."""
+
+    day: date
+    booked: int = 0
+    waiting: int = 0
+    underway: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.booked + self.waiting + self.underway
+
+
+def days(today: date, *, count: int = DAYS) -> list[Day]:
+    """The last `count` local days up to today, days without records included."""
+    first = today - timedelta(days=count - 1)
+    # The index is on the moment; two days more on it cover every time zone, the day itself then decides.
+    since = timezone.make_aware(datetime.combine(first - timedelta(days=2), time.min))
+    rows = (
+        SyncItem.objects.filter(took_place_at__gte=since, local_day__gte=first, local_day__lte=today)
+        .order_by()
+        .values_list("local_day", "state")
+        .annotate(count=Count("pk"))
+    )
+    found = {first + timedelta(days=offset): Day(first + timedelta(days=offset)) for offset in range(count)}
+    for day, state, number in rows:
+        if state == ItemState.DONE:
+            found[day].booked += number
+        elif state == ItemState.WAITING:
+            found[day].waiting += number
+        elif state != ItemState.DISMISSED:
+            found[day].underway += number
+    return list(found.values())
+
+
+@dataclass(frozen=True, slots=True)
+class SetUp:
+    """How far setting up has come, step by step."""
+
+    square: bool
+    exact: bool
+    division: bool
+    mappings: bool
+    lane: bool
+    switched_on: bool
+
+    @property
+    def is_complete(self) -> bool:
+        return all((self.square, self.exact, self.division, self.mappings, self.lane, self.switched_on))
+
+
+def set_up() -> SetUp:
+    """Which steps of setting up are done."""
+    live = Connection.objects.filter(status=Connection.Status.LIVE).order_by()
+    steps: Sequence[QuerySet[Connection] | QuerySet[Division] | QuerySet[GLMapping] | QuerySet[SyncLane]] = (
+        live.filter(system=Connection.System.SQUARE),
+        live.filter(system=Connection.System.EXACT),
+        Division.objects.filter(is_pinned=True).order_by(),
+        GLMapping.objects.filter(status=Decision.MATCHED).order_by(),
+        SyncLane.objects.filter(Exists(LaneLocation.objects.filter(lane=OuterRef("pk")))).order_by(),
+        SyncLane.objects.filter(is_enabled=True).order_by(),
+    )
+    done = [step.exists() for step in steps]
+    return SetUp(*done)

@@ -1,0 +1,104 @@
+"""Which state follows which: the life of items, legs, postings and runs. Pure; only the engine writes by it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+
+
+class RunState(StrEnum):
+    QUEUED = "queued"
+    RUNNING = "running"
+    PAUSED = "paused"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class ItemState(StrEnum):
+    EXTRACTED = "extracted"
+    RESOLVED = "resolved"
+    DONE = "done"
+    WAITING = "waiting"
+    DISMISSED = "dismissed"
+
+
+class LegState(StrEnum):
+    WAITING = "waiting"
+    READY = "ready"
+    POSTING = "posting"
+    POSTED = "posted"
+    CONFIRMED = "confirmed"
+    REVERSED = "reversed"
+    REFUSED = "refused"
+    DISMISSED = "dismissed"
+
+
+class PostingState(StrEnum):
+    DRAFT = "draft"
+    SENDING = "sending"
+    POSTED = "posted"
+    CONFIRMED = "confirmed"
+    REVERSED = "reversed"
+    CONFLICT = "conflict"
+    REFUSED = "refused"
+
+
+RUNS = {
+    RunState.QUEUED: {RunState.RUNNING, RunState.CANCELLED, RunState.FAILED},
+    RunState.RUNNING: {RunState.PAUSED, RunState.DONE, RunState.FAILED, RunState.CANCELLED},
+    RunState.PAUSED: {RunState.RUNNING, RunState.FAILED, RunState.CANCELLED},
+    RunState.DONE: set(),
+    RunState.FAILED: set(),
+    RunState.CANCELLED: set(),
+}
+
+ITEMS = {
+    ItemState.EXTRACTED: {ItemState.RESOLVED, ItemState.WAITING, ItemState.DONE, ItemState.DISMISSED},
+    ItemState.WAITING: {ItemState.EXTRACTED, ItemState.RESOLVED, ItemState.DONE, ItemState.DISMISSED},
+    ItemState.RESOLVED: {ItemState.EXTRACTED, ItemState.DONE, ItemState.WAITING},
+    ItemState.DONE: {ItemState.EXTRACTED, ItemState.WAITING},
+    ItemState.DISMISSED: {ItemState.EXTRACTED},
+}
+
+LEGS = {
+    LegState.WAITING: {LegState.READY, LegState.DISMISSED},
+    LegState.READY: {LegState.POSTING, LegState.WAITING, LegState.DISMISSED},
+    LegState.POSTING: {LegState.POSTED, LegState.REFUSED},
+    LegState.POSTED: {LegState.CONFIRMED},
+    LegState.CONFIRMED: {LegState.REVERSED},
+    LegState.REVERSED: set(),
+    LegState.REFUSED: {LegState.READY, LegState.WAITING, LegState.DISMISSED},
+    LegState.DISMISSED: {LegState.WAITING},
+}
+
+POSTINGS = {
+    PostingState.DRAFT: {PostingState.SENDING},
+    PostingState.SENDING: {PostingState.POSTED, PostingState.REFUSED, PostingState.CONFLICT, PostingState.DRAFT},
+    PostingState.POSTED: {PostingState.CONFIRMED, PostingState.CONFLICT},
+    PostingState.CONFIRMED: {PostingState.REVERSED},
+    PostingState.REFUSED: {PostingState.DRAFT},
+    PostingState.CONFLICT: {PostingState.POSTED, PostingState.SENDING},
+    PostingState.REVERSED: set(),
+}
+
+
+class ForbiddenMove(ValueError):
+    """Somebody asked for a step that the life of this thing does not have. Always a fault of ours."""
+
+
+def check(before: StrEnum, after: StrEnum) -> None:
+    """Raise `ForbiddenMove` unless `after` may follow `before`."""
+    table = {RunState: RUNS, ItemState: ITEMS, LegState: LEGS, PostingState: POSTINGS}[type(before)]  # type: ignore[index]
+    if after not in table[before]:  # type: ignore[index]
+        raise ForbiddenMove(f"{type(before).__name__}: {before} is not followed by {after}")
+
+
+def item_state(legs: Iterable[LegState]) -> ItemState:
+    """What an item shows: its least advanced leg. Without legs it owes nothing and is done."""
+    states = set(legs)
+    if states & {LegState.WAITING, LegState.REFUSED}:
+        return ItemState.WAITING
+    if states <= {LegState.CONFIRMED, LegState.REVERSED, LegState.DISMISSED}:
+        return ItemState.DISMISSED if states == {LegState.DISMISSED} else ItemState.DONE
+    return ItemState.RESOLVED

@@ -1,0 +1,315 @@
+"""What is happening: lanes, their runs, and each source record's way into the books."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import ClassVar
+
+from django.core.serializers.json import DjangoJSONEncoder
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import Q
+
+from connections.models import Connection, Division, Location
+from mappings.bookkeeping.legs import Document, LegKind, ProblemKind
+from mappings.models import DebtorAccount
+from sync.lifecycle import ItemState, LegState, PostingState, RunState
+
+
+def choices(words: type) -> list[tuple[str, str]]:
+    """Choices of a StrEnum, with the word on the screen being the word in the code."""
+    return [(word.value, word.value.replace("_", " ")) for word in words]  # type: ignore[attr-defined]
+
+
+class SyncLane(models.Model):
+    """One flow from a source into a division: the cursor, the mutual exclusion and the switch."""
+
+    FLOWS: ClassVar = [("payments", "payments")]
+    SALES: ClassVar = [("daily_summary", "daily summary"), ("per_payment", "per payment")]
+    CLEARING: ClassVar = [("per_day", "per day")]
+    UNKNOWN: ClassVar = [("wait", "wait for a person"), ("collective", "book on the collective debtor")]
+
+    label = models.CharField(max_length=100, unique=True)
+    flow = models.CharField(max_length=20, choices=FLOWS, default="payments")
+    source = models.ForeignKey(
+        Connection, on_delete=models.PROTECT, related_name="lanes", verbose_name="Square connection",
+        limit_choices_to={"system": Connection.System.SQUARE},
+    )  # fmt: skip
+    division = models.ForeignKey(
+        Division, on_delete=models.PROTECT, related_name="lanes", limit_choices_to={"is_pinned": True}
+    )
+
+    is_enabled = models.BooleanField("switched on", default=False)
+    paused_reason = models.TextField(blank=True)
+    cadence_minutes = models.PositiveIntegerField(
+        "run every (minutes)", default=15, validators=[MinValueValidator(5), MaxValueValidator(7 * 24 * 60)]
+    )
+    due_at = models.DateTimeField("next run", null=True, blank=True, editable=False)
+    go_live = models.DateField(help_text="Local days before this date are never posted without a click.")
+
+    sales_grouping = models.CharField(max_length=20, choices=SALES, default="daily_summary")
+    clearing_grouping = models.CharField(max_length=20, choices=CLEARING, default="per_day")
+    day_closes_after_hours = models.PositiveSmallIntegerField(
+        default=6,
+        validators=[MaxValueValidator(72)],
+        help_text="Hours after local midnight at which a day is summed up.",
+    )
+    collective_debtor = models.ForeignKey(
+        DebtorAccount, on_delete=models.PROTECT, null=True, blank=True, related_name="+",
+        help_text="The Exact customer that counter sales are booked on.",
+    )  # fmt: skip
+    unknown_customers = models.CharField(max_length=12, choices=UNKNOWN, default="wait")
+    sales_journal = models.CharField(max_length=20, help_text="Code of a sales journal (type 20).")
+    clearing_journal = models.CharField(
+        max_length=20, help_text="Code of the bank journal (type 12) of Square clearing."
+    )
+    cash_journal = models.CharField(max_length=20, blank=True, help_text="Code of a cash journal (type 10).")
+    adopts = models.BooleanField(
+        "adopt mode", default=False,
+        help_text="Look each entry up before it is sent the first time: after a restore, or over existing bookings.",
+    )  # fmt: skip
+
+    lease_until = models.DateTimeField(null=True, blank=True, editable=False)
+    fence = models.BigIntegerField(default=0, editable=False)
+
+    class Meta:
+        ordering = ["label"]
+        permissions = [("run_synclane", "Can run a lane"), ("golive_synclane", "Can release what lies before go-live")]
+
+    def __str__(self) -> str:
+        return self.label
+
+    @property
+    def is_paused(self) -> bool:
+        return bool(self.paused_reason)
+
+
+class LaneLocation(models.Model):
+    """A Square location that feeds a lane, and how far it has been read."""
+
+    lane = models.ForeignKey(SyncLane, on_delete=models.CASCADE, related_name="feeds")
+    flow = models.CharField(max_length=20, editable=False, default="payments")
+    location = models.ForeignKey(Location, on_delete=models.PROTECT, related_name="feeds")
+    cursor = models.DateTimeField("read up to", null=True, blank=True, editable=False)
+
+    class Meta:
+        ordering = ["location__name"]
+        verbose_name = "location"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["flow", "location"], name="location_feeds_one_lane_per_flow",
+                violation_error_message="This location already feeds a lane of this flow.",
+            )
+        ]  # fmt: skip
+
+    def __str__(self) -> str:
+        return self.location.name
+
+
+class SyncRun(models.Model):
+    """One opening of a lane."""
+
+    TRIGGERS: ClassVar = [(word, word) for word in ("schedule", "person", "webhook", "replay", "backfill")]
+    OPEN: ClassVar = [RunState.QUEUED.value, RunState.RUNNING.value, RunState.PAUSED.value]
+
+    lane = models.ForeignKey(SyncLane, on_delete=models.PROTECT, related_name="runs")
+    trigger = models.CharField(max_length=10, choices=TRIGGERS)
+    requested_by = models.CharField(max_length=150, blank=True)
+    state = models.CharField(max_length=10, choices=choices(RunState), default=RunState.QUEUED)
+    phase = models.CharField(max_length=20, default="read")
+    sentence = models.TextField("what happened", blank=True)
+    created_at = models.DateTimeField()
+    started_at = models.DateTimeField(null=True, blank=True)
+    touched_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    due_at = models.DateTimeField(null=True, blank=True)
+    attempts = models.PositiveIntegerField(default=0)
+    feeds_done = models.JSONField(default=list, blank=True)
+
+    records_read = models.IntegerField(default=0)
+    records_changed = models.IntegerField(default=0)
+    legs_ready = models.IntegerField(default=0)
+    records_waiting = models.IntegerField(default=0)
+    entries_planned = models.IntegerField(default=0)
+    entries_posted = models.IntegerField(default=0)
+    entries_confirmed = models.IntegerField(default=0)
+    entries_refused = models.IntegerField(default=0)
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["lane"], condition=Q(state__in=["queued", "running", "paused"]), name="one_open_run_per_lane"
+            )
+        ]
+        indexes = [models.Index(fields=["lane", "-id"], name="run_newest")]
+
+    def __str__(self) -> str:
+        return f"run {self.pk} of {self.lane}"
+
+    @property
+    def is_open(self) -> bool:
+        return self.state in self.OPEN
+
+
+class SyncItem(models.Model):
+    """One source record: a Square payment with its order, as last read."""
+
+    lane = models.ForeignKey(SyncLane, on_delete=models.PROTECT, related_name="items", db_index=False)
+    location = models.ForeignKey(Location, on_delete=models.PROTECT, related_name="+")
+    source_id = models.CharField("Square payment", max_length=192)
+    order_id = models.CharField("Square order", max_length=192, blank=True)
+    customer_id = models.CharField("Square customer", max_length=191, blank=True)
+    receipt_number = models.CharField(max_length=10, blank=True)
+    tender = models.CharField(max_length=40, blank=True)
+    source_updated_at = models.DateTimeField()
+    took_place_at = models.DateTimeField()
+    local_day = models.DateField()
+    currency = models.CharField(max_length=3, blank=True)
+    amount = models.BigIntegerField(default=0, help_text="Minor units, tip included.")
+    payload = models.JSONField(default=dict)
+    digest = models.CharField(max_length=64)
+
+    state = models.CharField(max_length=10, choices=choices(ItemState), default=ItemState.EXTRACTED)
+    problem_kind = models.CharField(max_length=30, choices=choices(ProblemKind), blank=True)
+    problem_subject = models.CharField(max_length=200, blank=True)
+    problem = models.TextField(blank=True)
+    waiting_since = models.DateTimeField(null=True, blank=True)
+    released = models.BooleanField(
+        default=False, help_text="A person lets this be posted although it lies before go-live."
+    )
+    attempts = models.PositiveIntegerField(default=0)
+    recheck_at = models.DateTimeField(null=True, blank=True, help_text="When its order is read again.")
+    dismissed_reason = models.TextField(blank=True)
+    created_at = models.DateTimeField()
+    changed_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = "record"
+        ordering = ["-took_place_at", "-id"]
+        constraints = [models.UniqueConstraint(fields=["lane", "source_id"], name="item_once_per_lane")]
+        indexes = [
+            models.Index(fields=["-took_place_at", "-id"], name="item_newest"),
+            models.Index(fields=["lane", "state", "id"], name="item_work"),
+            models.Index(fields=["source_id"], name="item_source"),
+            models.Index(fields=["order_id"], name="item_order"),
+            models.Index(fields=["lane", "recheck_at"], name="item_recheck", condition=Q(recheck_at__isnull=False)),
+            models.Index(fields=["problem_kind", "problem_subject"], name="item_problem", condition=Q(state="waiting")),
+        ]
+        permissions = [("replay_syncitem", "Can replay records"), ("dismiss_syncitem", "Can dismiss records")]
+
+    def __str__(self) -> str:
+        return self.source_id
+
+
+class Posting(models.Model):
+    """One document at the other side: one Exact entry, with the body exactly as it was sent."""
+
+    lane = models.ForeignKey(SyncLane, on_delete=models.PROTECT, related_name="postings", db_index=False)
+    division = models.ForeignKey(Division, on_delete=models.PROTECT, related_name="postings", db_index=False)
+    document = models.CharField(max_length=12, choices=choices(Document))
+    journal = models.CharField(max_length=20)
+    reference = models.CharField(max_length=20)
+    group = models.CharField(
+        max_length=200, help_text="What was summed up: location or merchant, day, currency, debtor."
+    )
+    ordinal = models.PositiveIntegerField(default=0)
+    date = models.DateField()
+    currency = models.CharField(max_length=3)
+    total = models.BigIntegerField(help_text="Movement of the document's main account, minor units, the vendor's sign.")
+    body = models.TextField("as it was sent")
+    digest = models.CharField(max_length=64)
+    find_by = models.CharField(max_length=100, help_text="The exact text by which the entry is found in Exact.")
+    expected = models.JSONField(default=dict, help_text="Ledger movement per GL account, minor units, debit +.")
+
+    state = models.CharField(max_length=10, choices=choices(PostingState), default=PostingState.DRAFT)
+    looks_first = models.BooleanField(default=False, help_text="Look the entry up before it is sent.")
+    attempts = models.PositiveIntegerField(default=0)
+    due_at = models.DateTimeField(null=True, blank=True)
+    sent_at = models.DateTimeField(null=True, blank=True)
+    missing_since = models.DateTimeField("first look that found nothing", null=True, blank=True)
+    remote_id = models.CharField("Exact entry id", max_length=36, blank=True)
+    remote_number = models.BigIntegerField("Exact entry number", null=True, blank=True)
+    problem_kind = models.CharField(max_length=30, choices=choices(ProblemKind), blank=True)
+    problem = models.TextField(blank=True)
+    corrects = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True, related_name="corrections")
+    run_id = models.BigIntegerField(null=True, blank=True)
+    created_at = models.DateTimeField()
+    changed_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = "entry"
+        verbose_name_plural = "entries"
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["division", "reference"], name="posting_once_per_division"),
+            models.UniqueConstraint(fields=["lane", "document", "group", "ordinal"], name="posting_once_per_group"),
+        ]
+        indexes = [
+            models.Index(fields=["lane", "state", "id"], name="posting_work"),
+            models.Index(fields=["reference"], name="posting_reference"),
+            models.Index(fields=["remote_id"], name="posting_remote"),
+        ]
+        permissions = [("replay_posting", "Can replay entries")]
+
+    def __str__(self) -> str:
+        return self.reference
+
+
+class Leg(models.Model):
+    """One thing a record owes the books, and the entry that pays it."""
+
+    item = models.ForeignKey(SyncItem, on_delete=models.PROTECT, related_name="legs", db_index=False)
+    lane = models.ForeignKey(SyncLane, on_delete=models.PROTECT, related_name="+", db_index=False)
+    division = models.ForeignKey(Division, on_delete=models.PROTECT, related_name="+", db_index=False)
+    location = models.ForeignKey(Location, on_delete=models.PROTECT, related_name="+", db_index=False)
+    kind = models.CharField(max_length=12, choices=choices(LegKind))
+    ordinal = models.PositiveIntegerField(default=0)
+    reference = models.CharField(max_length=20)
+    order_id = models.CharField(max_length=192, blank=True)
+    document = models.CharField(max_length=12, choices=choices(Document))
+    journal = models.CharField(max_length=20)
+    date = models.DateField()
+    currency = models.CharField(max_length=3)
+    amount = models.BigIntegerField(default=0, help_text="Sum of lines and VAT, minor units, the vendor's sign.")
+    debtor = models.CharField("Exact customer", max_length=36, blank=True)
+    stands_alone = models.BooleanField(default=False)
+    after_sale = models.BooleanField(default=False)
+    content = models.JSONField(
+        default=dict, encoder=DjangoJSONEncoder, help_text="Lines, accounts and the reasons for them."
+    )
+    digest = models.CharField(max_length=64)
+
+    state = models.CharField(max_length=10, choices=choices(LegState), default=LegState.WAITING)
+    problem_kind = models.CharField(max_length=30, choices=choices(ProblemKind), blank=True)
+    problem_subject = models.CharField(max_length=200, blank=True)
+    problem = models.TextField(blank=True)
+    posting = models.ForeignKey(Posting, on_delete=models.PROTECT, null=True, blank=True, related_name="legs")
+
+    class Meta:
+        ordering = ["item", "id"]
+        constraints = [
+            models.UniqueConstraint(fields=["item", "kind", "ordinal"], name="leg_once_per_item"),
+            models.UniqueConstraint(fields=["division", "reference"], name="leg_once_per_division"),
+        ]
+        indexes = [
+            models.Index(fields=["lane", "state", "document", "date"], name="leg_work"),
+            models.Index(fields=["order_id", "kind"], name="leg_order"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.reference}"
+
+
+class Beat(models.Model):
+    """A sign of life: written by a task each minute, so it proves scheduler, queue and worker at once."""
+
+    name = models.CharField(max_length=30, primary_key=True)
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.name
+
+    @classmethod
+    def beat(cls, name: str, *, at: datetime) -> None:
+        cls.objects.update_or_create(name=name, defaults={"at": at})

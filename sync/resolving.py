@@ -1,0 +1,241 @@
+"""From records to legs: what each record owes the books, stored beside why."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from django.core.serializers.json import DjangoJSONEncoder
+
+from audit.trail import Fact
+from connections import clock
+from mappings.bookkeeping.legs import (
+    Account,
+    Debtor,
+    Document,
+    LegKind,
+    LegPlan,
+    Line,
+    Problem,
+    ProblemKind,
+)
+from mappings.roles import Role
+from sync import engine
+from sync.engine import Move, Outcome
+from sync.extraction import next_recheck
+from sync.flows.base import Flow, Resolution, Work
+from sync.lifecycle import ItemState, LegState
+from sync.models import Leg, SyncItem
+
+CHUNK = 200
+# A leg in one of these states may still be planned anew; in any other its lines are frozen in an entry.
+OPEN = frozenset({LegState.WAITING, LegState.READY, LegState.REFUSED})
+
+
+def resolve_extracted(work: Work, flow: Flow) -> None:
+    """Resolve every record that was read or released, oldest first."""
+    extracted = SyncItem.objects.filter(lane=work.lane, state=ItemState.EXTRACTED).select_related("location")
+    while batch := list(extracted.order_by("id")[:CHUNK]):
+        store(work, flow.resolve(work, batch))
+        work.breathe()
+
+
+def store(work: Work, resolutions: Sequence[Resolution]) -> None:
+    """Write what the resolutions say, in one transaction."""
+    items = {resolution.item.pk: resolution.item for resolution in resolutions}
+    held = _legs(items)
+    owned = _owners(work, resolutions)
+    outcome = Outcome(touched=set(items))
+    for resolution in resolutions:
+        _Storing(work, outcome, resolution, held.get(resolution.item.pk, {}), owned).store()
+    work.run.legs_ready += sum(1 for row in outcome.created if isinstance(row, Leg) and row.state == LegState.READY)
+    outcome.updates.append((work.run, ["legs_ready"]))
+    engine.apply(outcome, grip=work.grip)
+
+
+def _legs(items: Iterable[int]) -> dict[int, dict[tuple[str, int], Leg]]:
+    held: dict[int, dict[tuple[str, int], Leg]] = {}
+    for leg in Leg.objects.filter(item__in=list(items)):
+        held.setdefault(leg.item_id, {})[leg.kind, leg.ordinal] = leg
+    return held
+
+
+def _owners(work: Work, resolutions: Sequence[Resolution]) -> dict[str, int]:
+    """Which item already owns a reference: a sale belongs to its order, whichever payment brought it in first."""
+    references = [reference for resolution in resolutions for reference, _ in resolution.legs]
+    rows = Leg.objects.filter(division=work.lane.division_id, reference__in=references)
+    return dict(rows.values_list("reference", "item_id"))
+
+
+class _Storing:
+    """One record's resolution on its way into the outcome."""
+
+    def __init__(
+        self,
+        work: Work,
+        outcome: Outcome,
+        resolution: Resolution,
+        held: dict[tuple[str, int], Leg],
+        owned: dict[str, int],
+    ) -> None:
+        self.work, self.outcome, self.resolution = work, outcome, resolution
+        self.item, self.held, self.owned = resolution.item, held, owned
+
+    def store(self) -> None:
+        problem = self.resolution.problem
+        for reference, plan in self.resolution.legs:
+            if self.owned.setdefault(reference, self.item.pk) == self.item.pk:
+                problem = self._leg(reference, plan) or problem
+        if not self.resolution.problem:
+            self._drop_what_is_no_longer_owed()
+        self._item(problem)
+
+    def _leg(self, reference: str, plan: LegPlan) -> Problem | None:
+        """Create or renew one leg; a frozen leg that would differ now is a problem of the record."""
+        leg = self.held.pop((plan.kind, plan.ordinal), None)
+        if leg is None:
+            self._create(reference, plan)
+        elif leg.state in OPEN:
+            self._renew(leg, plan)
+        elif leg.state != LegState.DISMISSED and leg.digest != digest_of(plan):
+            return _changed_after_posting(leg)
+        return None
+
+    def _create(self, reference: str, plan: LegPlan) -> None:
+        leg = Leg(item=self.item, lane=self.work.lane, division=self.work.lane.division, location=self.item.location)
+        leg.reference, leg.kind, leg.ordinal = reference, plan.kind, plan.ordinal
+        for name, value in fields_of(plan).items():
+            setattr(leg, name, value)
+        leg.state = LegState.WAITING if plan.problem else LegState.READY
+        self.outcome.created.append(leg)
+        self._fact(leg, leg.state, plan.problem)
+
+    def _renew(self, leg: Leg, plan: LegPlan) -> None:
+        before, after = LegState(leg.state), LegState.WAITING if plan.problem else LegState.READY
+        if before is after and leg.digest == digest_of(plan) and leg.problem == fields_of(plan)["problem"]:
+            return
+        where = {"pk": leg.pk}
+        self.outcome.moves.append(Move(Leg, where, before, after, fields_of(plan)))
+        self._fact(leg, after, plan.problem)
+
+    def _drop_what_is_no_longer_owed(self) -> None:
+        for leg in self.held.values():
+            if leg.state in OPEN and leg.posting_id is None:
+                self.outcome.moves.append(Move(Leg, {"pk": leg.pk}, LegState(leg.state), LegState.DISMISSED))
+                self._fact(leg, LegState.DISMISSED, Problem(ProblemKind.UNSUPPORTED, "The record no longer owes it."))
+
+    def _item(self, problem: Problem | None) -> None:
+        """Waiting with the record's own problem, else resolved; the engine then shows the least advanced leg."""
+        unfinished = self.resolution.is_unfinished
+        recheck = {"recheck_at": next_recheck(self.item.attempts) if unfinished else None}
+        if problem:
+            self.outcome.touched.discard(self.item.pk)
+            changes: dict[str, Any] = {
+                "problem_kind": problem.kind, "problem_subject": problem.subject, "problem": problem.sentence,
+                "waiting_since": self.item.waiting_since or clock.now(),
+            }  # fmt: skip
+            self.work.run.records_waiting += 1
+        else:
+            changes = {"problem_kind": "", "problem_subject": "", "problem": "", "waiting_since": None}
+        after = ItemState.WAITING if problem else ItemState.RESOLVED
+        move = Move(SyncItem, {"pk": self.item.pk}, ItemState.EXTRACTED, after, {**changes, **recheck})
+        self.outcome.moves.append(move)
+        self.outcome.facts.append(engine.item_fact(self.item, after, problem=problem.sentence if problem else ""))
+
+    def _fact(self, leg: Leg, state: str, problem: Problem | None) -> None:
+        detail = {"kind": leg.kind, "problem": problem.sentence} if problem else {"kind": leg.kind}
+        division = self.work.lane.division.code
+        self.outcome.facts.append(
+            Fact(f"leg.{state}", "leg", leg.pk, leg.reference, self.item.source_id, division=division, detail=detail)
+        )
+
+
+def _changed_after_posting(leg: Leg) -> Problem:
+    return Problem(
+        ProblemKind.CHANGED_AFTER_POSTING,
+        f"Square changed this payment after its {leg.kind} {leg.reference} was booked. The entry in Exact still shows the "
+        "former amounts. Compare both sides, correct the entry in Exact if needed, then dismiss this record with the reason.",
+        subject=leg.kind,
+    )
+
+
+def fields_of(plan: LegPlan) -> dict[str, Any]:
+    """The columns of a leg that follow from its plan."""
+    problem = plan.problem
+    return {
+        "order_id": plan.order_id,
+        "document": plan.document,
+        "journal": plan.journal,
+        "date": plan.date,
+        "currency": plan.currency,
+        "amount": plan.total,
+        "debtor": plan.debtor.id if plan.debtor else "",
+        "stands_alone": plan.stands_alone,
+        "after_sale": plan.after_sale,
+        "content": content_of(plan),
+        "digest": digest_of(plan),
+        "problem_kind": problem.kind if problem else "",
+        "problem_subject": problem.subject if problem else "",
+        "problem": problem.sentence if problem else "",
+    }
+
+
+def content_of(plan: LegPlan) -> dict[str, Any]:
+    """What the leg freezes beside its columns: lines, accounts and debtor, as JSON."""
+    kept: dict[str, Any] = {"main_account": plan.main_account, "debtor": plan.debtor, "lines": plan.lines, "source_id": plan.source_id}
+    kept |= {"location": plan.location, "tender": plan.tender, "receipt_number": plan.receipt_number}
+    return {name: _plain(value) for name, value in kept.items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return value if value is None or isinstance(value, str) else asdict(value)
+
+
+def digest_of(plan: LegPlan) -> str:
+    """SHA-256 over everything that ends up in the ledger: not over notes and rule numbers, which explain it."""
+    lines = [
+        [line.role, line.account.code, line.amount, line.vat_code, line.vat, line.cost_center, line.cost_unit, line.debtor]
+        for line in plan.lines
+    ]
+    main = plan.main_account.code if plan.main_account else ""
+    parts = [plan.document, plan.journal, plan.date.isoformat(), plan.currency, main, plan.debtor and plan.debtor.id, lines]
+    return hashlib.sha256(json.dumps(parts, cls=DjangoJSONEncoder).encode()).hexdigest()
+
+
+def plan_of(leg: Leg) -> LegPlan:
+    """The plan as it was frozen into the leg."""
+    content = leg.content
+    main, debtor = content.get("main_account"), content.get("debtor")
+    return LegPlan(
+        kind=LegKind(leg.kind),
+        source_id=content.get("source_id", ""),
+        ordinal=leg.ordinal,
+        document=Document(leg.document),
+        journal=leg.journal,
+        date=leg.date if isinstance(leg.date, date) else date.fromisoformat(leg.date),
+        currency=leg.currency,
+        main_account=Account(**main) if main else None,
+        debtor=_debtor(debtor) if debtor else None,
+        lines=tuple(_line(line) for line in content.get("lines", [])),
+        order_id=leg.order_id,
+        stands_alone=leg.stands_alone,
+        after_sale=leg.after_sale,
+        **{name: content.get(name, "") for name in ("location", "tender", "receipt_number")},
+    )
+
+
+def _debtor(content: dict[str, Any]) -> Debtor:
+    own = content.get("receivables")
+    return Debtor(**{**content, "receivables": Account(**own) if own else None})
+
+
+def _line(content: dict[str, Any]) -> Line:
+    rate = Decimal(content["rate"]) if content.get("rate") is not None else None
+    return Line(**{**content, "rate": rate, "role": Role(content["role"]), "account": Account(**content["account"])})

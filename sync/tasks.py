@@ -1,0 +1,78 @@
+"""What the queue runs. Each task carries a primary key at most, and may run twice, late or not at all without harm."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Q
+from django_q.tasks import async_task
+
+from connections import clock, credentials
+from sync import runs
+from sync.models import Beat, SyncLane, SyncRun
+from sync.runs import NotNow, Slice
+
+# A run that has not been touched for this long has lost its worker; its lease has run out too.
+ABANDONED = timedelta(minutes=3)
+
+
+def ring(run: SyncRun) -> None:
+    """Wake a worker for the run, once the caller's transaction has committed."""
+    transaction.on_commit(lambda: async_task("sync.tasks.work", run.pk, q_options={"task_name": f"run-{run.pk}"}))
+
+
+def work(run_id: int) -> str:
+    ended = runs.work_slice(run_id)
+    if ended is Slice.AGAIN:
+        async_task("sync.tasks.work", run_id, q_options={"task_name": f"run-{run_id}"})
+    return ended
+
+
+def sweep() -> int:
+    """Open lanes that are due and wake every run that waits for nothing any more. Returns how many were rung."""
+    now = clock.now()
+    for lane in SyncLane.objects.filter(is_enabled=True, due_at__lte=now).select_related("division", "source"):
+        _open_due(lane)
+    waiting = overdue()
+    for run in waiting:
+        ring(run)
+    return len(waiting)
+
+
+def overdue() -> list[SyncRun]:
+    """Runs that should be at work and are not."""
+    now = clock.now()
+    paused = Q(state="paused") & (Q(due_at=None) | Q(due_at__lte=now))
+    lost = Q(state="running") & (Q(touched_at=None) | Q(touched_at__lte=now - ABANDONED))
+    return list(SyncRun.objects.filter(Q(state="queued") | paused | lost).filter(_lane_is_free(now)))
+
+
+def is_anything_due() -> bool:
+    """Whether a sweep would find work."""
+    due = SyncLane.objects.filter(is_enabled=True, due_at__lte=clock.now(), paused_reason="")
+    return due.exists() or bool(overdue())
+
+
+def _lane_is_free(now: datetime) -> Q:
+    return Q(lane__lease_until=None) | Q(lane__lease_until__lte=now)
+
+
+def _open_due(lane: SyncLane) -> None:
+    """The next time is set first and conditionally, so that two sweeps open the lane once."""
+    following = clock.now() + timedelta(minutes=lane.cadence_minutes)
+    if SyncLane.objects.filter(pk=lane.pk, due_at=lane.due_at).update(due_at=following) == 1:
+        try:
+            runs.open_run(lane, trigger="schedule")
+        except NotNow:
+            return
+
+
+def beat() -> None:
+    """Proves that scheduler, queue and worker all live."""
+    Beat.beat("worker", at=clock.now())
+
+
+def nightly() -> None:
+    """Keep tokens alive that no lane used, and leave the queue's own history short."""
+    credentials.keep_alive()

@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import time
+from collections import Counter
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from connections.sandbox.clock import SandboxClock
+from connections.sandbox.generator import EXTERNAL_TYPE, ODD_CUSTOMER, ODD_TAX, ODD_TENDER, generate
+from connections.sandbox.square import SquareSandbox
+
+from .square_world import NOW, World
+
+
+def month(payments: int = 400, **more):
+    square = SquareSandbox(clock=SandboxClock(lambda: NOW), seed=7)
+    return square, generate(square, **{"seed": 3, "payments": payments, "days": 30, "end": NOW, **more})
+
+
+@pytest.mark.parametrize("shape", ["mixed", "counter"])
+def test_the_truth_is_what_square_shows(shape):
+    square, generated = month(shape=shape)
+    assert squares_own(square) == generated.truth.ledger()
+    assert sum(generated.truth.ledger().values()) == 0
+    assert generated.payments == len(square.payments()) == 400
+
+
+def squares_own(square: SquareSandbox) -> dict[str, int]:
+    """The ledger by role from the objects Square answers, tax by tax."""
+    found: Counter[str] = Counter()
+    for record in square.state.orders:
+        order = record.data
+        lines = order.get("line_items") or square.state.hidden_lines[order["id"]]
+        charges = [item for item in order.get("service_charges", []) if item["treatment_type"] == "LINE_ITEM_TREATMENT"]
+        for role, parts in (("revenue", lines), ("service_charge", charges)):
+            for part in parts:
+                found[role] -= part["total_money"]["amount"] - part["total_tax_money"]["amount"]
+                found["output_vat"] -= part["total_tax_money"]["amount"]
+        found["tips"] -= order["total_tip_money"]["amount"]
+        found["rounding"] -= order.get("rounding_adjustment", {}).get("amount_money", {}).get("amount", 0)
+    roles = {"CARD": "clearing", "CASH": "cash", "EXTERNAL": "other_tender"}
+    for payment in square.payments():
+        found[roles[payment["source_type"]]] += payment["total_money"]["amount"]
+        for fee in payment.get("processing_fee", []):
+            found["processing_fee"] += fee["amount_money"]["amount"]
+            found["clearing"] -= fee["amount_money"]["amount"]
+    names = ("clearing", "cash", "other_tender", "revenue", "output_vat", "tips", "service_charge", "rounding")
+    return {name: found[name] for name in (*names, "processing_fee")}
+
+
+def test_the_vat_per_rate_is_what_square_shows():
+    square, generated = month()
+    found: Counter[str] = Counter()
+    for record in square.state.orders:
+        for tax in record.data["taxes"]:
+            found[tax["name"]] += tax["applied_money"]["amount"]
+    assert found == generated.truth.vat
+
+
+def test_the_same_arguments_make_the_same_month():
+    first, again, other = (month(payments=60, seed=seed) for seed in (3, 3, 4))
+    assert first[0].payments() == again[0].payments()
+    assert first[1].sales == again[1].sales
+    assert first[1].sales != other[1].sales
+
+
+def test_about_two_in_a_hundred_are_odd_each_for_its_own_reason():
+    square, generated = month(payments=500)
+    reasons = Counter(generated.odd_orders.values())
+    assert sum(reasons.values()) == 10
+    assert set(reasons) == {"unmapped_tax", "unmapped_tender", "unmapped_customer", "no_lines"}
+    for order_id, reason in generated.odd_orders.items():
+        order = square.order(order_id)
+        payment = square.payment(order["tenders"][0]["id"])
+        proof = {
+            "unmapped_tax": ODD_TAX in {tax["name"] for tax in order["taxes"]},
+            "unmapped_tender": payment.get("external_details", {}).get("type") == ODD_TENDER,
+            "unmapped_customer": "customer_id" in order
+            and square.state.customers[order["customer_id"]]["company_name"] == ODD_CUSTOMER,
+            "no_lines": "line_items" not in order,
+        }
+        assert [name for name, true in proof.items() if true] == [reason]
+    assert generated.waiting.gross + generated.booked.gross == generated.truth.gross
+    assert generated.waiting.gross > 0
+
+
+def test_without_oddities_everything_can_be_booked():
+    square, generated = month(oddities=False)
+    assert generated.odd_payments == {}
+    assert generated.booked == generated.truth
+    types = {item["external_details"]["type"] for item in square.payments() if item["source_type"] == "EXTERNAL"}
+    assert types == {EXTERNAL_TYPE}
+    assert square.state.customers == {}
+
+
+def test_a_mixed_month_has_all_that_a_till_can_do():
+    square, generated = month(payments=500)
+    orders = [record.data for record in square.state.orders]
+    kinds = {tax["type"] for order in orders for tax in order["taxes"]}
+    treatments = {item["treatment_type"] for order in orders for item in order.get("service_charges", [])}
+    scopes = {item["scope"] for order in orders for item in order.get("discounts", [])}
+    assert kinds == {"INCLUSIVE", "ADDITIVE"}
+    assert treatments == {"LINE_ITEM_TREATMENT", "APPORTIONED_TREATMENT"}
+    assert scopes == {"ORDER", "LINE_ITEM"}
+    assert any(len(order["tenders"]) == 2 for order in orders)
+    assert any("rounding_adjustment" in order for order in orders)
+    assert any(sale.at.astimezone(ZoneInfo("UTC")).date() != sale.day for sale in generated.sales)
+    assert {sale.location_id for sale in generated.sales} == set(generated.locations)
+
+
+def test_counter_sales_are_plain_and_without_customers():
+    square, generated = month(shape="counter", payments=300)
+    assert all(len(sale.payment_ids) == 1 for sale in generated.sales)
+    assert not any("customer_id" in payment for payment in square.payments())
+    assert not any("discounts" in record.data for record in square.state.orders)
+    assert "unmapped_customer" not in generated.odd_orders.values()
+
+
+def test_the_month_lies_within_its_local_days_and_every_fee_shows_at_its_end():
+    square, generated = month()
+    assert len(generated.days) == 30
+    assert {sale.day for sale in generated.sales} <= set(generated.days)
+    assert max(sale.at for sale in generated.sales) <= NOW - timedelta(hours=2)
+    assert all("processing_fee" in item for item in square.payments() if item["source_type"] == "CARD")
+
+
+def test_known_customers_are_put_on_some_sales():
+    world = World()
+    known = world.square.add_customer(company_name="Known BV")["id"]
+    generate(world.square, seed=1, payments=200, days=5, end=NOW, customers=[known])
+    assert 2 <= sum(payment.get("customer_id") == known for payment in world.square.payments()) <= 30
+
+
+def test_ten_thousand_payments_are_made_and_listed_in_seconds():
+    began = time.perf_counter()
+    world = World()
+    generate(world.square, seed=1, payments=10_000, days=31, end=NOW, shape="counter")
+    made = time.perf_counter()
+    for place in (world.amsterdam, world.utrecht):
+        world.listed(
+            f"/v2/payments?location_id={place}&sort_field=UPDATED_AT&updated_at_begin_time=2026-01-01T00:00:00Z"
+        )
+    listed = time.perf_counter()
+    assert made - began < 30
+    assert listed - made < 10
+
+
+def test_an_unknown_shape_is_refused():
+    with pytest.raises(ValueError, match="counter and mixed"):
+        month(shape="round")

@@ -1,0 +1,43 @@
+"""The environment of the tests: loaded by pytest before Django reads its settings.
+
+Also runs a command in it: `python -m tests.environment [--production] manage.py check`.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+DATA = Path(tempfile.gettempdir()) / f"tillbridge-tests-{os.getuid()}"
+TESTS = {
+    "TILLBRIDGE_MODE": "demo",
+    "SECRET_KEY": "tests-only-signing-key-that-is-long-enough-for-the-deployment-check-0123456789",
+    "SALT_KEY": "tests-only-salt-0123456789abcdef",
+    "PUBLIC_URL": "http://testserver",
+    "ALLOWED_HOSTS": "testserver,127.0.0.1,localhost",
+    "TILLBRIDGE_DATA": str(DATA),
+    "TILLBRIDGE_CLOCK": "",
+}
+PRODUCTION = {
+    **TESTS,
+    "TILLBRIDGE_MODE": "production",
+    "PUBLIC_URL": "https://tillbridge.example",
+    "ALLOWED_HOSTS": "tillbridge.example",
+}
+
+
+def main(arguments: list[str]) -> int:
+    production = arguments[:1] == ["--production"]
+    chosen = PRODUCTION if production else TESTS
+    DATA.mkdir(parents=True, exist_ok=True)
+    return subprocess.call([sys.executable, *arguments[production:]], env={**os.environ, **chosen})
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
+else:
+    os.environ.update({name: value for name, value in TESTS.items() if name != "DATABASE_URL"})
+    DATA.mkdir(parents=True, exist_ok=True)
