@@ -1,11 +1,101 @@
-"""The one admin site."""
+"""The one admin site: who may enter, what its first page shows, and what its menu lists."""
 
 from __future__ import annotations
 
-from django.contrib import admin
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from allauth.mfa.utils import is_mfa_enabled
+from django.conf import settings
+from django.contrib import admin, messages
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.cache import never_cache
+
+# Apps whose own pages would let a person do harm: a queue schedule can run any function, an authenticator holds secrets.
+HIDDEN = frozenset({"django_q", "account", "mfa"})
+MENU = {
+    "sync": ("Bookings", ("SyncItem", "Posting", "SyncRun", "SyncLane")),
+    "mappings": ("Mappings", ("GLMapping", "CustomerMapping", "LedgerAccount", "VatCode", "Journal", "DebtorAccount")),
+    "connections": ("Connections", ("Connection", "Division", "Location", "VendorCall")),
+    "audit": ("Audit", ("AuditEntry",)),
+    "auth": ("People", ("User", "Group")),
+}
 
 
 class BackOffice(admin.AdminSite):
     site_header = "Tillbridge"
     site_title = "Tillbridge"
     index_title = "Work list"
+    index_template = "admin/worklist.html"
+    site_url = None
+    empty_value_display = "–"
+
+    def __init__(self, name: str = "admin") -> None:
+        super().__init__(name)
+        self.disable_action("delete_selected")
+
+    def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
+        models = [model_or_iterable] if isinstance(model_or_iterable, type) else list(model_or_iterable)
+        shown = [model for model in models if model._meta.app_label not in HIDDEN]
+        super().register(shown, admin_class, **options)
+
+    # --- who may enter ----------------------------------------------------------------------------------------------
+    def has_permission(self, request: HttpRequest) -> bool:
+        return super().has_permission(request) and not self.lacks_second_factor(request)
+
+    def lacks_second_factor(self, request: HttpRequest) -> bool:
+        """Asked once per page call; signing in with the factor is the job of the sign-in itself."""
+        if not settings.MFA_REQUIRED:
+            return False
+        lacks: bool | None = getattr(request, "_lacks_second_factor", None)
+        if lacks is None:
+            lacks = not is_mfa_enabled(request.user)
+            request._lacks_second_factor = lacks  # type: ignore[attr-defined]  # kept for the rest of this call
+        return lacks
+
+    @never_cache
+    def login(self, request: HttpRequest, extra_context: Mapping[str, Any] | None = None) -> HttpResponse:
+        """There is one way in: allauth's. Somebody signed in already is told what is still missing."""
+        del extra_context
+        target = self._target(request)
+        if not request.user.is_authenticated:
+            return redirect_to_login(target, reverse("account_login"))
+        if not super().has_permission(request):
+            raise PermissionDenied("Your account may not enter the back office. Ask an administrator for a role.")
+        if self.lacks_second_factor(request):
+            messages.warning(request, "Set up a second factor first: everybody who works with the books needs one.")
+            return HttpResponseRedirect(reverse("mfa_activate_totp"))
+        return HttpResponseRedirect(target)
+
+    def _target(self, request: HttpRequest) -> str:
+        asked = request.GET.get("next", "")
+        if url_has_allowed_host_and_scheme(asked, {request.get_host()}, require_https=request.is_secure()):
+            return asked
+        return reverse("admin:index")
+
+    # --- what they see ------------------------------------------------------------------------------------------------
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        return {**super().each_context(request), "is_demo": settings.IS_DEMO}
+
+    def index(self, request: HttpRequest, extra_context: Mapping[str, Any] | None = None) -> Any:
+        from config import worklist
+
+        return super().index(request, {**worklist.context(request), **(extra_context or {})})
+
+    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
+        """The menu in the order of the work, with what is looked up rarely after it."""
+        apps = {app["app_label"]: app for app in super().get_app_list(request, app_label)}
+        ordered = [apps.pop(label) for label in MENU if label in apps]
+        for app in ordered:
+            app["name"], names = MENU[app["app_label"]]
+            app["models"] = _in_order(app["models"], names)
+        return [*ordered, *apps.values()]
+
+
+def _in_order(models: Iterable[Any], names: tuple[str, ...]) -> list[Any]:
+    places = {name: place for place, name in enumerate(names)}
+    return sorted(models, key=lambda model: places.get(model["object_name"], len(places)))

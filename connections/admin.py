@@ -49,6 +49,7 @@ words.add(
         "connection.consent_needed": "consent needed again",
         "connection.locked": "stored secret cannot be opened",
         "connection.opened": "stored secret can be opened again",
+        "connection.resealed": "secrets sealed with a new key",
         "division.discovered": "division found",
         "division.pinned": "division pinned",
         "division.unpinned": "division unpinned",

@@ -199,6 +199,8 @@ def _state(budget: CallBudget) -> tuple[object, ...]:
 
 def _learn_day(budget: CallBudget, day: Window) -> None:
     if day.limit:
+        # What is used stays used, whatever the limit turns out to be.
+        budget.day_remaining += day.limit - budget.day_limit
         budget.day_limit = day.limit
     if day.reset and day.reset < budget.day_resets_at and day.reset <= clock.now():
         return  # an answer of yesterday

@@ -57,7 +57,9 @@ def causes() -> list[Cause]:
         cause.count += row["count"]
         cause.sums[row["currency"]] = row["total"]
         cause.oldest = min(filter(None, (cause.oldest, row["oldest"])), default=None)
-    return sorted(found.values(), key=lambda cause: (not cause.needs_a_person, -cause.count, cause.subject))[:MOST_CAUSES]
+    return sorted(found.values(), key=lambda cause: (not cause.needs_a_person, -cause.count, cause.subject))[
+        :MOST_CAUSES
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,9 @@ def lanes() -> list[LaneHealth]:
     newest = SyncRun.objects.filter(lane=OuterRef("pk")).order_by("-id").values("pk")[:1]
     rows = list(SyncLane.objects.select_related("division", "source").annotate(last_run_id=Subquery(newest)))
     last = SyncRun.objects.in_bulk([lane.last_run_id for lane in rows if lane.last_run_id])
-    waiting = SyncItem.objects.filter(state=ItemState.WAITING).order_by().values_list("lane").annotate(count=Count("pk"))
+    waiting = (
+        SyncItem.objects.filter(state=ItemState.WAITING).order_by().values_list("lane").annotate(count=Count("pk"))
+    )
     count_of = dict(waiting)
     return [LaneHealth(lane, last.get(lane.last_run_id), count_of.get(lane.pk, 0)) for lane in rows]
 

@@ -124,6 +124,11 @@ class SyncLaneAdmin(BackOfficeAdmin):
         super().save_model(request, obj, form, change)
         detail = {name: str(form.cleaned_data.get(name)) for name in form.changed_data}
         fact = Fact(
-            "lane.changed" if change else "lane.added", "lane", obj.pk, obj.label, division=obj.division.code, detail=detail
+            "lane.changed" if change else "lane.added",
+            "lane",
+            obj.pk,
+            obj.label,
+            division=obj.division.code,
+            detail=detail,
         )
         trail.record([fact], at=clock.now())

@@ -11,7 +11,7 @@ from mappings.bookkeeping.legs import LegPlan, ledger
 from mappings.models import GLMapping, LedgerAccount
 from sync.admin import shown
 from sync.models import Leg, Posting
-from sync.resolving import plan_of
+from sync.legs import plan_of
 
 DOCUMENTS = {"sales_entry": "Sales entry", "bank_entry": "Bank entry", "cash_entry": "Cash entry"}
 

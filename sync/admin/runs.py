@@ -106,7 +106,18 @@ def _sentence(run: SyncRun, percent: int | None, now: datetime) -> str:
 class SyncRunAdmin(DetailAdmin):
     confirmed_actions = RUN_VERBS
     detail_template = "admin/sync/run.html"
-    list_display = ("number", "lane", "state_shown", "trigger", "requested_by", "began", "took", "did", "posted", "refused")
+    list_display = (
+        "number",
+        "lane",
+        "state_shown",
+        "trigger",
+        "requested_by",
+        "began",
+        "took",
+        "did",
+        "posted",
+        "refused",
+    )
     list_display_links = ("number",)
     list_filter = ("state", "trigger", ("lane", admin.RelatedFieldListFilter))
     list_select_related = ("lane",)

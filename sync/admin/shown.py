@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.urls import NoReverseMatch, reverse
-from django.utils.html import format_html_join
+from django.utils.html import format_html, format_html_join
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 
@@ -17,6 +17,8 @@ from connections.money import UnknownCurrency, to_decimal
 from mappings.bookkeeping.legs import ProblemKind
 from sync.lifecycle import ItemState, LegState, PostingState, RunState
 from sync.models import SyncItem
+
+LONG = 140
 
 RUN_TONES = {
     RunState.QUEUED: "busy", RunState.RUNNING: "busy", RunState.PAUSED: "wait", RunState.DONE: "good",
@@ -122,6 +124,12 @@ def remedy_url(kind: str, subject: str) -> str:
         return ""
     hints = {"square_customer_id": subject} if found.page == ADD_CUSTOMER else {}
     return f"{url}?{urlencode(hints)}" if hints else url
+
+
+def explained(what: str, subject: str) -> SafeString:
+    """A problem in a cell of a list: short, and wrapped."""
+    told = f"{what}: {subject}" if subject else what
+    return format_html('<span class="problem-cell">{}</span>', told if len(told) <= LONG else f"{told[:LONG]}…")
 
 
 def items_url(*, lane: int | None = None, **filters: str) -> str:

@@ -211,8 +211,14 @@ def replay_failures(request: HttpRequest, rows: QuerySet[AuditEntry], reason: st
     facts = list(rows.values_list("verb", "subject_type", "subject_id", "subject", "source"))
     failed = [fact for fact in facts if fact[0] in FAILURES]
     postings = Posting.objects.filter(reference__in=[subject for _, kind, _, subject, _ in failed if kind == "posting"])
-    items = SyncItem.objects.filter(source_id__in=[source for _, kind, _, _, source in failed if kind in {"item", "leg"}])
-    others = [(subject or kind, "it does not tell of a failure") for verb, kind, _, subject, _ in facts if verb not in FAILURES]
+    items = SyncItem.objects.filter(
+        source_id__in=[source for _, kind, _, _, source in failed if kind in {"item", "leg"}]
+    )
+    others = [
+        (subject or kind, "it does not tell of a failure")
+        for verb, kind, _, subject, _ in facts
+        if verb not in FAILURES
+    ]
     done, skipped = 0, list(others)
     for tally in _replays(request, postings, items):
         done += tally.done
@@ -221,9 +227,7 @@ def replay_failures(request: HttpRequest, rows: QuerySet[AuditEntry], reason: st
     return Outcome(done=done, skipped=skipped, sentence=sentence)
 
 
-def _replays(
-    request: HttpRequest, postings: QuerySet[Posting], items: QuerySet[SyncItem]
-) -> Iterator[actions.Tally]:
+def _replays(request: HttpRequest, postings: QuerySet[Posting], items: QuerySet[SyncItem]) -> Iterator[actions.Tally]:
     try:
         if postings.exists() and request.user.has_perm(REPLAY_POSTINGS):
             yield actions.replay_postings(postings, by=by(request))

@@ -21,9 +21,9 @@ from mappings.bookkeeping import clearing, summary, texts
 from mappings.bookkeeping.legs import Document, LegKind, LegPlan, Line, ledger
 from mappings.bookkeeping.references import reference
 from sync.flows.base import Draft, Entry, Work
+from sync.legs import plan_of
 from sync.lifecycle import LegState, PostingState
 from sync.models import Leg, Posting
-from sync.resolving import plan_of
 
 BATCH = 100
 # A clearing entry's lines are read back 1,000 at a time and weigh about 350 bytes each: far below Exact's 10 MB a body.

@@ -95,7 +95,7 @@ class _Raw:
         payment = self.payment
         return Record(
             source_id=payment.id, order_id=payment.order_id, receipt_number=payment.receipt_number,
-            customer_id=payment.customer_id or (parsed.customer_id if parsed else ""), tender=payment.tender,
+            customer_id=_customer(payment, parsed), tender=payment.tender,
             location_id=self.feed.location_id, updated_at=payment.updated_at, took_place_at=payment.took_place_at,
             local_day=self._local(payment.took_place_at), currency=payment.currency, amount=payment.total,
             payload=payload, digest=_digest([_lasting(payment), _lasting(parsed)]),
@@ -130,6 +130,13 @@ def _order(data: Mapping[str, Any] | None) -> tuple[Order | None, Problem | None
         return payloads.order(data), None
     except Unreadable as error:
         return None, _unreadable(error)
+
+
+def _customer(payment: Payment, order: Order | None) -> str:
+    """Who bought. Of several payments on one order each may name another, while the sale has one: the order's counts."""
+    if order and len(order.tenders) > 1:
+        return order.customer_id
+    return payment.customer_id or (order.customer_id if order else "")
 
 
 def _unreadable(error: Unreadable) -> Problem:

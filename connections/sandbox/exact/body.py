@@ -18,6 +18,7 @@ from connections.sandbox.exact.odata import moment
 from connections.sandbox.exact.store import Row
 
 LARGEST = 10_000_000
+_RATES = "VATCodeID"  # rates are read-only on their own, but a VAT code is posted with them
 _LARGEST_AMOUNT = 10**15  # what a double still tells to the cent
 _GUID = re.compile(r"^\{?([0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})\}?$")
 _RANGES = {"I": 2**31, "H": 2**15, "L": 2**63}
@@ -52,7 +53,7 @@ def _entity(endpoint: Endpoint, data: Mapping[str, Any], method: str, zone: Zone
             raise BadRequest(f"The property '{name}' does not exist on type '{endpoint.model}'.")
         if name == "AmountDC" and isinstance(value, (int, Decimal)):
             row["_AmountDC"] = Decimal(value)  # counts only where a switch says so
-        if found.writable(method):
+        if found.writable(method) or inline == _RATES:
             row[name] = _value(found, value, method, zone)
     if method == "POST":
         _complete(endpoint, row, inline=inline)
@@ -91,7 +92,8 @@ def _collection(found: Property, value: Any, method: str, zone: ZoneInfo) -> lis
         return []
     if not isinstance(rows, list) or child is None or not all(isinstance(row, dict) for row in rows):
         raise BadRequest(f"Error processing request stream. The value of property '{found.name}' is not valid.")
-    return [_entity(endpoints()[child], row, method, zone, inline="EntryID") for row in rows]
+    inline = _RATES if child == "vat/VatPercentages" else "EntryID"
+    return [_entity(endpoints()[child], row, method, zone, inline=inline) for row in rows]
 
 
 def _text(value: Any) -> str:
@@ -110,9 +112,10 @@ def _guid(value: Any) -> str:
 def _double(value: Any) -> Decimal:
     if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
         raise TypeError
-    if abs(value) >= _LARGEST_AMOUNT:
+    number = Decimal(value)
+    if abs(number) >= _LARGEST_AMOUNT:
         raise ValueError
-    return Decimal(value)
+    return number
 
 
 def _integer(limit: int) -> Callable[[Any], int]:

@@ -231,6 +231,7 @@ def _american(moment: datetime) -> str:
 
 def _page(title: str, inside: str) -> str:
     return (
-        f"<!doctype html><html lang='en'><head><meta charset='utf-8'><title>{title}</title><style>{_STYLE}</style></head>"
+        "<!doctype html><html lang='en'><head><meta charset='utf-8'>"
+        f"<title>{title}</title><style>{_STYLE}</style></head>"
         f"<body><h1>{title}</h1><p>Local sandbox</p>{inside}</body></html>"
     )

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
+from heapq import nsmallest
 from itertools import islice
 from typing import Any
 from urllib.parse import quote
@@ -147,7 +149,7 @@ class Selection:
     def page(self, size: int) -> Page:
         options = self._options
         asked = size if options.top is None else min(size, options.top)
-        rows = list(islice(self._ordered(), options.skip, options.skip + asked + 1))
+        rows = list(islice(self._ordered(options.skip + asked + 1), options.skip, options.skip + asked + 1))
         more = len(rows) > asked and (options.top is None or options.top > size)
         rows = rows[:asked]
         plain = options.after is None and not options.counted
@@ -172,14 +174,21 @@ class Selection:
     def _matching(self, rows: Iterable[Row]) -> Iterator[Row]:
         return filter(self._matches, rows) if self._matches else iter(rows)
 
-    def _ordered(self) -> Iterator[Row]:
-        options = self._options
-        if not options.orderby:
+    def _ordered(self, most: int | None = None) -> Iterator[Row]:
+        """In the order asked for, from the `$skiptoken` on; `most` is how many are needed."""
+        order = self._options.orderby
+        if not order:
             return self._matching(self._by_key())
-        rows = sorted(self._matching(self._pool()), key=self._table.key_of)
-        for name, descending in reversed(options.orderby):
-            rows.sort(key=lambda row, name=name: _sortable(row.get(name)), reverse=descending)  # type: ignore[misc]
-        return filter(self._follows(), rows)
+        rows = filter(self._follows(), self._matching(self._pool()))
+        if most is not None and not any(descending for _, descending in order):
+            return iter(nsmallest(most, rows, key=self._ascending))
+        found = sorted(rows, key=self._table.key_of)
+        for name, descending in reversed(order):
+            found.sort(key=partial(_column, name), reverse=descending)
+        return iter(found)
+
+    def _ascending(self, row: Row) -> tuple[Any, ...]:
+        return (*(_sortable(row.get(name)) for name, _ in self._options.orderby), self._table.key_of(row))
 
     def _pool(self) -> Iterable[Row]:
         """All rows that can match: by index where the filter allows."""
@@ -229,7 +238,7 @@ class Selection:
 class Changes(Selection):
     """Of a sync endpoint: in the order of the row versions, from the `$skiptoken` or the filter on."""
 
-    def _ordered(self) -> Iterator[Row]:
+    def _ordered(self, most: int | None = None) -> Iterator[Row]:  # noqa: ARG002 - they come in order
         options = self._options
         floor = odata.version_floor(options.filter) if options.filter else 0
         if options.after is not None:
@@ -240,6 +249,10 @@ class Changes(Selection):
         text = super()._next(rows, size)
         head, _, _ = text.rpartition("$skiptoken=")
         return f"{head}$skiptoken={rows[-1]['Timestamp']}L"
+
+
+def _column(name: str, row: Row) -> tuple[bool, Any]:
+    return _sortable(row.get(name))
 
 
 def _sortable(value: Any) -> tuple[bool, Any]:

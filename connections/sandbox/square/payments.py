@@ -50,6 +50,10 @@ def created_at(spec: TenderSpec, at: datetime) -> datetime:
     return at - _AUTHORISATION if spec.kind in ("card", "gift_card") else at
 
 
+def receipt_url(key: str) -> str:
+    return f"https://squareup.com/receipt/preview/{key}"
+
+
 def payment(ids: Ids, spec: TenderSpec, amount: int, sold: Sold) -> Json:
     """The object as Square answers it right after the sale: without a processing fee."""
     key = ids.payment()
@@ -82,7 +86,7 @@ def _optional(spec: TenderSpec, amount: int, sold: Sold, key: str) -> Json:
     if spec.status != "CANCELED":
         data["receipt_number"] = key[:4]
     if spec.status == "COMPLETED":
-        data["receipt_url"] = f"https://squareup.com/receipt/preview/{key}"
+        data["receipt_url"] = receipt_url(key)
     if spec.kind in ("card", "gift_card"):
         until = times.trimmed(created_at(spec, sold.at) + _DELAY)
         data |= {"delay_duration": "PT36H", "delay_action": "CANCEL", "delayed_until": until}

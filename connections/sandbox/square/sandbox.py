@@ -14,7 +14,7 @@ from typing import Any
 
 from connections.sandbox.clock import SandboxClock
 from connections.sandbox.log import RequestLog
-from connections.sandbox.square import customers, refunds, times
+from connections.sandbox.square import customers, refunds, settling, times
 from connections.sandbox.square.control import ACTIONS
 from connections.sandbox.square.facts import Json
 from connections.sandbox.square.front import Front
@@ -204,6 +204,29 @@ class SquareSandbox:
             )
             self.state.ripen()
             return sale
+
+    def pay(
+        self,
+        order_id: str,
+        tenders: Sequence[TenderSpec] = (TenderSpec(),),
+        *,
+        at: datetime | None = None,
+        complete: bool = True,
+    ) -> Sale:
+        """Later payments on an open order, which is completed by them unless `complete` is False."""
+        with self._lock:
+            order = self.state.order(order_id)
+            sale = settling.pay(self.state, order, tenders, at=self._time(at), complete=complete)
+            self.state.ripen()
+            return sale
+
+    def capture(self, payment_id: str, *, at: datetime | None = None) -> Json:
+        """An approved card payment becomes a completed one; its order stays as it is."""
+        with self._lock:
+            payment = self.state.payment(payment_id)
+            settling.capture(self.state, payment, at=self._time(at))
+            self.state.ripen()
+            return payment.data
 
     def show_lines(self, order_id: str, *, at: datetime | None = None) -> Json:
         """The line items of an order that lacked them turn up."""

@@ -49,10 +49,10 @@ def ring_up(
     lines_missing: bool = False,
 ) -> Sale:
     """Raises `ValueError` when a completed order is not paid exactly."""
-    amounts = _amounts(basket.result.total + rounding, tenders, must_match=state == "COMPLETED")
+    amounts = shared(basket.result.total + rounding, tenders, must_match=state == "COMPLETED")
     sold = Sold(location_id, basket.ids.order(), basket.currency, customer_id, at)
     pairs = [
-        (spec, _take(basket.state, spec, amount, replace(sold, at=at - _BETWEEN_TENDERS * (len(tenders) - 1 - place))))
+        (spec, take(basket.state, spec, amount, replace(sold, at=at - _BETWEEN_TENDERS * (len(tenders) - 1 - place))))
         for place, (spec, amount) in enumerate(zip(tenders, amounts, strict=True))
     ]
     order = _order(basket, sold, pairs, rounding=rounding, state=state)
@@ -62,7 +62,8 @@ def ring_up(
     return Sale(order, tuple(record.data for _, record in pairs))
 
 
-def _amounts(due: int, tenders: Sequence[TenderSpec], *, must_match: bool) -> list[int]:
+def shared(due: int, tenders: Sequence[TenderSpec], *, must_match: bool) -> list[int]:
+    """What each tender pays, tips aside; an open amount takes the rest."""
     given = sum(spec.amount or 0 for spec in tenders)
     open_ones = [spec for spec in tenders if spec.amount is None]
     if len(open_ones) > 1:
@@ -73,7 +74,8 @@ def _amounts(due: int, tenders: Sequence[TenderSpec], *, must_match: bool) -> li
     return amounts
 
 
-def _take(state: State, spec: TenderSpec, amount: int, sold: Sold) -> Record:
+def take(state: State, spec: TenderSpec, amount: int, sold: Sold) -> Record:
+    """One payment, kept; its fee shows later."""
     data = payments.payment(state.ids, spec, amount, sold)
     created = payments.created_at(spec, sold.at)
     moments = {"created": times.micros(created), "updated": times.micros(sold.at)}
@@ -88,10 +90,14 @@ def _take(state: State, spec: TenderSpec, amount: int, sold: Sold) -> Record:
     return record
 
 
+def card_fee(total: int) -> int:
+    return part(total, CARD_RATE)
+
+
 def _fee(spec: TenderSpec, total: int) -> int:
     if spec.fee is not None:
         return spec.fee
-    return part(total, CARD_RATE) if spec.kind in ("card", "wallet") else 0
+    return card_fee(total) if spec.kind in ("card", "wallet") else 0
 
 
 def _order(

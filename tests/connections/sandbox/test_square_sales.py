@@ -195,6 +195,47 @@ def test_a_refund_by_amount_makes_a_return_order_without_the_taxes():
         world.square.refund(sale.payment_ids[0], 4000)
 
 
+def test_an_open_order_is_paid_in_parts_and_then_completed():
+    world = World()
+    sale = world.square.sell("Amsterdam", MORNING, [LineSpec("Party", 10_000)], [TenderSpec(amount=3000)], state="OPEN")
+    world.square.pay(sale.order_id, [TenderSpec("cash", 2000)], at=MORNING + timedelta(days=1), complete=False)
+    assert amount(sale.order, "net_amount_due_money") == 5000
+    last = world.square.pay(sale.order_id, [TenderSpec(tip=500)], at=MORNING + timedelta(days=2))
+    order = world.get(f"/v2/orders/{sale.order_id}")["order"]
+    assert (order["state"], order["closed_at"]) == ("COMPLETED", "2026-03-04T09:30:15.720Z")
+    assert amount(last.payments[0], "total_money") == 5500
+    assert amount(order, "total_money") == sum(amount(item, "amount_money") for item in order["tenders"]) == 10_500
+    assert (amount(order, "total_tip_money"), amount(order, "net_amount_due_money")) == (500, 0)
+    with pytest.raises(ValueError, match="is COMPLETED"):
+        world.square.pay(sale.order_id)
+
+
+def test_an_approved_payment_is_booked_by_square_only_once_it_is_captured():
+    world = World()
+    sale = world.square.sell(
+        "Amsterdam", MORNING, [LineSpec("Room", 10_000)], [TenderSpec(status="APPROVED")], state="OPEN"
+    )
+    payment = sale.payments[0]
+    assert payment["card_details"]["status"] == "AUTHORIZED"
+    assert "captured_at" not in payment["card_details"]["card_payment_timeline"]
+    assert "processing_fee" not in payment
+    world.square.capture(payment["id"], at=MORNING + timedelta(days=1))
+    captured = world.get(f"/v2/payments/{payment['id']}")["payment"]
+    assert captured["card_details"]["card_payment_timeline"]["captured_at"] == "2026-03-03T09:30:15.72Z"
+    assert amount(captured["processing_fee"][0], "amount_money") == 175
+    with pytest.raises(ValueError, match="not an approved card payment"):
+        world.square.capture(payment["id"])
+
+
+@pytest.mark.parametrize("status", ["CANCELED", "FAILED"])
+def test_a_payment_that_came_to_nothing_is_no_tender_of_its_order(status):
+    sale = World().square.sell("Amsterdam", MORNING, [LineSpec("Item", 500)], [TenderSpec(status=status)], state="OPEN")
+    assert "tenders" not in sale.order
+    assert amount(sale.order, "net_amount_due_money") == 500
+    assert "receipt_url" not in sale.payments[0]
+    assert "processing_fee" not in sale.payments[0]
+
+
 def test_the_same_seed_makes_the_same_ids():
     assert World(seed=4).sell().payment_ids == World(seed=4).sell().payment_ids
     assert World(seed=4).sell().payment_ids != World(seed=5).sell().payment_ids

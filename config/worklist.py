@@ -1,0 +1,293 @@
+"""The first page: what needs a person, and whether everything works by itself. Numbers come from `sync.health`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
+from django.utils.safestring import SafeString
+
+from audit.adminkit import admin_url, list_url, local_time, number
+from connections import clock
+from connections.models import Connection, Division
+from mappings.models import CustomerMapping, Decision, GLMapping
+from sync import health
+from sync.admin import shown
+from sync.health import Cause, Doubt, LaneHealth
+from sync.lifecycle import PostingState
+from sync.models import Posting, SyncLane, SyncRun
+
+# The page's sections, and the right that shows each.
+SEES_RECORDS = "sync.view_syncitem"
+SEES_ENTRIES = "sync.view_posting"
+SEES_LANES = "sync.view_synclane"
+SEES_CONNECTIONS = "connections.view_connection"
+
+
+def context(request: HttpRequest) -> dict[str, Any]:
+    now = clock.now()
+    may = request.user.has_perm
+    sections: dict[str, Any] = {"now": now, "tiles": []}
+    if may(SEES_RECORDS):
+        causes = health.causes()
+        days = health.days(timezone.localdate(now))
+        sections |= {"causes": [_cause(cause) for cause in causes if cause.needs_a_person], "chart": chart(days)}
+        sections["patient"] = [_cause(cause) for cause in causes if not cause.needs_a_person]
+        sections["tiles"] += _record_tiles(causes, days)
+    if may(SEES_ENTRIES):
+        sections["doubts"] = [_doubt(doubt) for doubt in health.doubts()]
+    if may(SEES_LANES):
+        sections["lanes"] = [_lane(row) for row in health.lanes()]
+        sections["tiles"] += [_heartbeat(now), _oldest_due(now)]
+    if may(SEES_CONNECTIONS):
+        sections["attention"] = [*_connections(now), *_divisions(), *_undecided()]
+        setup = health.set_up()
+        sections["guide"] = [] if setup.is_complete else guide(setup)
+    return sections
+
+
+# --- tiles --------------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Tile:
+    figure: Any
+    label: str
+    url: str = ""
+    tone: str = "quiet"
+    is_small: bool = False
+
+
+def _record_tiles(causes: Sequence[Cause], days: Sequence[health.Day]) -> list[Tile]:
+    waiting = sum(cause.count for cause in causes if cause.needs_a_person)
+    booked = sum(day.booked for day in days)
+    return [
+        Tile(
+            number(waiting),
+            "records wait for a person",
+            shown.items_url(state="waiting"),
+            "wait" if waiting else "good",
+        ),
+        Tile(number(booked), f"records booked, past {len(days)} days", shown.items_url(state="done")),
+    ]
+
+
+def _heartbeat(now: datetime) -> Tile:
+    beat = health.heartbeat()
+    silent = health.is_silent(beat, now)
+    figure = local_time(beat) if beat else "never"
+    label = "last sign of life of a worker" + (": it does not answer" if silent else "")
+    return Tile(figure, label, list_url(SyncRun), "bad" if silent else "good", is_small=True)
+
+
+def _oldest_due(now: datetime) -> Tile:
+    overdue = health.oldest_due(now)
+    if overdue is None:
+        return Tile("nothing", "overdue", list_url(SyncLane), "good", is_small=True)
+    row = overdue.posting or overdue.lane
+    what = f"oldest due: {'entry' if overdue.posting else 'lane'} {row}"
+    late = (now - overdue.since).total_seconds() > health.SILENCE.total_seconds()
+    url = admin_url(type(row), row.pk) if row else ""
+    return Tile(local_time(overdue.since), what, url, "bad" if late else "good", is_small=True)
+
+
+# --- what needs a person --------------------------------------------------------------------------------------------------
+def _cause(cause: Cause) -> dict[str, Any]:
+    remedy = shown.REMEDIES[cause.kind]
+    return {
+        "title": remedy.title,
+        "subject": cause.subject,
+        "sentence": cause.sentence,
+        "todo": remedy.todo,
+        "count": number(cause.count),
+        "sums": shown.sums(cause.sums),
+        "oldest": local_time(cause.oldest),
+        "url": shown.items_url(state="waiting", kind=cause.kind, subject=cause.subject),
+        "fix_url": shown.remedy_url(cause.kind, cause.subject),
+        "fix_label": remedy.button,
+    }
+
+
+DOUBTS = {
+    PostingState.CONFLICT: ("in conflict", "bad", "Exact holds something else under this reference. Look at both, then replay."),
+    PostingState.REFUSED: ("refused", "bad", "Exact said no. Put the cause right, then replay."),
+    PostingState.SENDING: (
+        "in doubt", "wait", "Sent, but no answer came. Tillbridge looks them up by itself and sends nothing twice."
+    ),
+}  # fmt: skip
+
+
+def _doubt(doubt: Doubt) -> dict[str, Any]:
+    word, tone, todo = DOUBTS[doubt.state]
+    return {
+        "word": word,
+        "tone": tone,
+        "todo": todo,
+        "count": number(doubt.count),
+        "sums": shown.sums(doubt.sums),
+        "url": list_url(Posting, state__exact=doubt.state.value),
+    }
+
+
+def _lane(row: LaneHealth) -> dict[str, Any]:
+    lane, last = row.lane, row.last
+    runs = lane.is_enabled and not lane.is_paused
+    return {
+        "lane": lane,
+        "url": admin_url(SyncLane, lane.pk),
+        "next": local_time(lane.due_at) if runs and lane.due_at else "–",
+        "last": last,
+        "last_badge": shown.run_badge(last) if last else "",
+        "last_at": local_time(last.finished_at or last.started_at or last.created_at) if last else "",
+        "last_url": admin_url(SyncRun, last.pk) if last else "",
+        "waiting": number(row.waiting),
+        "waiting_url": shown.items_url(lane=lane.pk, state="waiting"),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    title: str
+    sentence: str | SafeString
+    url: str
+    tone: str
+
+
+def _connections(now: datetime) -> list[Notice]:
+    return [
+        Notice(
+            f"{row.get_system_display()} “{row}”",
+            row.status_reason or _why(row, now),
+            admin_url(Connection, row.pk),
+            "wait" if row.status in {Connection.Status.LIVE, Connection.Status.NEW} else "bad",
+        )
+        for row in health.connections(now)
+    ]
+
+
+def _why(row: Connection, now: datetime) -> str:
+    if row.status == Connection.Status.NEW:
+        return "Waits for consent: open it and press 'Give consent'."
+    if row.status == Connection.Status.LIVE and row.refresh_expires_at:
+        days = max(0, (row.refresh_expires_at - now).days)
+        return f"Its consent ends in {days} days if nobody acts. Give consent again."
+    return f"It {row.get_status_display()}."
+
+
+def _divisions() -> list[Notice]:
+    return [
+        Notice(f"Division {row} is held", row.held_reason, admin_url(Division, row.pk), "bad")
+        for row in health.held_divisions()
+    ]
+
+
+def _undecided() -> list[Notice]:
+    found = health.undecided()
+    chosen = {"status__exact": Decision.CONFLICT.value}
+    rows = ((found.accounts, "GL mappings", GLMapping), (found.customers, "customer mappings", CustomerMapping))
+    return [
+        Notice(
+            f"{number(count)} {name} in conflict", "Choose one of the candidates.", list_url(model, **chosen), "wait"
+        )
+        for count, name, model in rows
+        if count
+    ]
+
+
+# --- the chart --------------------------------------------------------------------------------------------------------------
+WIDTH, HEIGHT, FOOT, HEAD = 900, 200, 24, 16
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One day of the chart, in the units of its view box."""
+
+    day: health.Day
+    x: int
+    width: int
+    good_y: int
+    good_height: int
+    wait_y: int
+    wait_height: int
+    url: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    width: int
+    height: int
+    base: int
+    bars: Sequence[Bar]
+    top: int
+    booked: str
+    waiting: str
+
+
+def chart(days: Sequence[health.Day]) -> Chart | None:
+    """Bars of booked and waiting records per day; None when there is nothing to draw."""
+    top = max((day.booked + day.waiting for day in days), default=0)
+    if not top:
+        return None
+    slot, room, base = WIDTH // len(days), HEIGHT - FOOT - HEAD, HEIGHT - FOOT
+    bars = []
+    for place, day in enumerate(days):
+        good = round(room * day.booked / top)
+        wait = max(3, round(room * day.waiting / top)) if day.waiting else 0
+        bars.append(
+            Bar(
+                day=day, x=place * slot + 3, width=slot - 6, good_y=base - good, good_height=good,
+                wait_y=base - good - wait, wait_height=wait, url=shown.items_url(day=day.day.isoformat()),
+                label=f"{day.day:%-d %b}",
+            )
+        )  # fmt: skip
+    return Chart(
+        WIDTH,
+        HEIGHT,
+        base,
+        bars,
+        top,
+        number(sum(day.booked for day in days)),
+        number(sum(day.waiting for day in days)),
+    )
+
+
+# --- the set-up guide ---------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Step:
+    title: str
+    sentence: str
+    is_done: bool
+    is_next: bool
+    url: str
+
+
+def guide(done: health.SetUp) -> list[Step]:
+    """The steps from nothing to a lane that runs; the first one not done is the next."""
+    steps = (
+        ("Connect Square", "Add the connection and give consent.", done.square, "connections_connection_add"),
+        ("Connect Exact Online", "Add the connection, register the redirect address it shows, give consent.", done.exact,
+         "connections_connection_add"),
+        ("Choose the division", "Pin the division that Square is booked in.", done.division,
+         "connections_division_changelist"),
+        ("Say which account is which", "Add GL mappings: revenue per tax, clearing, cash, tips, fees.", done.mappings,
+         "mappings_glmapping_changelist"),
+        ("Add a lane", "It says which locations are booked in which division, and how.", done.lane, "sync_synclane_add"),
+        ("Try it, then switch it on", "Press 'Run now' on the lane, look at the previews of some records, then switch it on.",
+         done.switched_on, "sync_synclane_changelist"),
+    )  # fmt: skip
+    following = next((place for place, step in enumerate(steps) if not step[2]), None)
+    return [
+        Step(title, sentence, is_done, place == following, _page(page))
+        for place, (title, sentence, is_done, page) in enumerate(steps)
+    ]
+
+
+def _page(name: str) -> str:
+    try:
+        return reverse(f"admin:{name}")
+    except NoReverseMatch:
+        return ""

@@ -1,0 +1,51 @@
+"""Seal every stored secret again, with the first of the keys."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
+
+from audit import trail
+from connections import clock
+from connections.fields import DecryptionFailed, SealedTextField, Secret
+from connections.models import Connection
+
+
+class Command(BaseCommand):
+    help = (
+        "Seal every stored secret with the first SALT_KEY and SECRET_KEY. Put the new key in front of the old one, "
+        "restart all processes, run this, then remove the old key. May be run again at any time."
+    )
+
+    def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 - Django's signature
+        sealed, locked = 0, []
+        for key in Connection.objects.order_by("pk").values_list("pk", flat=True):
+            try:
+                sealed += reseal(key)
+            except DecryptionFailed:
+                locked.append(Connection.objects.get(pk=key).label)
+        self.stdout.write(f"{sealed} secrets sealed with the first key.")
+        if locked:
+            raise CommandError(
+                f"No key opens the secrets of: {', '.join(locked)}. They were left as they are; "
+                "keep the old keys until they open, or enter these secrets again."
+            )
+
+
+def reseal(connection_id: int) -> int:
+    """How many secrets of the row were sealed again; all of them or, with `DecryptionFailed`, none.
+
+    Under the row's lock, so that a token that is renewed meanwhile is not overwritten by its predecessor.
+    """
+    names = [field.name for field in Connection._meta.get_fields() if isinstance(field, SealedTextField)]
+    with transaction.atomic():
+        row = Connection.objects.select_for_update().get(pk=connection_id)
+        held: dict[str, Secret] = {name: getattr(row, name) for name in names if getattr(row, name) is not None}
+        if not held:
+            return 0
+        Connection.objects.filter(pk=row.pk).update(**{name: secret.resealed() for name, secret in held.items()})
+        fact = trail.Fact("connection.resealed", "connection", row.pk, row.label, detail={"count": len(held)})
+        trail.record([fact], at=clock.now())
+    return len(held)

@@ -1,0 +1,114 @@
+"""Entries on the screen: one document in Exact each, as it was sent, with what it moves and the legs it pays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+
+from audit.adminkit import DetailAdmin, admin_url, exact_filter, link, local_time, number, pretty_json, range_filter
+from audit.models import AuditEntry
+from sync.admin import legs, shown, timeline
+from sync.admin.verbs import POSTING_VERBS, stake_of
+from sync.models import Posting, SyncItem, SyncLane, SyncRun
+
+MOST_LEGS = 200
+
+
+def entries_with_number(term: str) -> Iterable[int]:
+    """Entries with this Exact entry number. No index, but numbers are rare as a search term and the table is ours."""
+    return Posting.objects.filter(remote_number=int(term)).values_list("pk", flat=True)[:100] if term.isdigit() else ()
+
+
+@admin.register(Posting)
+class PostingAdmin(DetailAdmin):
+    confirmed_actions = POSTING_VERBS
+    detail_template = "admin/sync/entry.html"
+    list_display = (
+        "reference",
+        "day",
+        "document",
+        "journal",
+        "group",
+        "total_shown",
+        "state_shown",
+        "exact_number",
+        "what",
+    )
+    list_filter = (
+        "state", "document", ("lane", admin.RelatedOnlyFieldListFilter), range_filter("date", "entry date", holds_moments=False),
+        exact_filter("run_id", "run"),
+    )  # fmt: skip
+    exact_search = ("reference", "remote_id", entries_with_number)
+    search_help_text = "Reference (TB-...), Exact entry number or Exact entry id; the whole of it"
+    sortable_by = ()
+    empty = "No entry has been drafted yet. Entries appear once a run finds records that can be booked."
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Posting]:
+        rows = super().get_queryset(request)
+        is_list = request.resolver_match and request.resolver_match.url_name == "sync_posting_changelist"
+        return rows.defer("body", "expected") if is_list else rows.select_related("lane", "division", "corrects")
+
+    def stake(self, rows: QuerySet[Any]) -> Sequence[tuple[str, Any]]:
+        return stake_of(rows, total="total")
+
+    @admin.display(description="date")
+    def day(self, posting: Posting) -> SafeString:
+        return local_time(posting.date)
+
+    @admin.display(description="amount")
+    def total_shown(self, posting: Posting) -> SafeString:
+        return shown.money(posting.total, posting.currency)
+
+    @admin.display(description="state")
+    def state_shown(self, posting: Posting) -> SafeString:
+        return shown.posting_badge(posting)
+
+    @admin.display(description="Exact no.")
+    def exact_number(self, posting: Posting) -> str:
+        return str(posting.remote_number or "–")
+
+    @admin.display(description="problem")
+    def what(self, posting: Posting) -> SafeString | str:
+        return shown.explained(posting.problem, "") if posting.problem else ""
+
+    def detail(self, request: HttpRequest, row: Posting) -> Mapping[str, Any]:  # noqa: ARG002
+        found = shown.remedy(row.problem_kind)
+        moved = {str(code): int(total) for code, total in row.expected.items()}
+        names = legs.names_of(row.division_id, (), more=moved)
+        return {
+            "title": f"Entry {row.reference}",
+            "posting": row,
+            "badge": shown.posting_badge(row),
+            "total": shown.money(row.total, row.currency),
+            "document": legs.DOCUMENTS[row.document],
+            "remedy": found,
+            "movements": legs.movements(moved, row.currency, names),
+            "body": pretty_json(row.body),
+            "legs": _legs(row),
+            "leg_count": number(row.legs.count()),
+            "lane_url": admin_url(SyncLane, row.lane_id),
+            "run_url": admin_url(SyncRun, row.run_id) if row.run_id else "",
+            "corrects_url": admin_url(Posting, row.corrects_id) if row.corrects_id else "",
+            "audit_url": shown.list_url(AuditEntry, source=row.reference),
+            "timeline": timeline.of([row.reference]),
+        }
+
+
+def _legs(posting: Posting) -> list[dict[str, Any]]:
+    rows = posting.legs.select_related("item").defer("item__payload", "content").order_by("id")[:MOST_LEGS]
+    return [
+        {
+            "item": link(admin_url(SyncItem, leg.item_id), leg.item.receipt_number or leg.item.source_id),
+            "kind": leg.get_kind_display(),
+            "reference": leg.reference,
+            "date": local_time(leg.date),
+            "amount": shown.money(leg.amount, leg.currency),
+            "badge": shown.leg_badge(leg),
+        }
+        for leg in rows
+    ]

@@ -1,0 +1,155 @@
+"""Records on the screen: each Square payment, what it owes the books, what became of it, and what it would become now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.safestring import SafeString
+
+from audit.adminkit import DetailAdmin, admin_url, exact_filter, link, local_time, pretty_json, range_filter
+from connections.models import Division
+from sync import actions
+from sync.admin import legs, shown, square, timeline
+from sync.admin.verbs import ITEM_VERBS, stake_of
+from sync.models import Leg, SyncItem, SyncLane
+
+
+def items_with_reference(term: str) -> Iterable[int]:
+    """Items with a leg of this reference; per division, because that is how the index is built."""
+    if not term.upper().startswith("TB-"):
+        return ()
+    divisions = Division.objects.order_by().values("pk")
+    return Leg.objects.filter(division__in=divisions, reference=term.upper()).values_list("item_id", flat=True)
+
+
+def items_of_entry(term: str) -> Iterable[int]:
+    """Items with a leg in the entry of this reference."""
+    if not term.upper().startswith("TB-"):
+        return ()
+    return Leg.objects.filter(posting__reference=term.upper()).values_list("item_id", flat=True)[:1000]
+
+
+@admin.register(SyncItem)
+class SyncItemAdmin(DetailAdmin):
+    confirmed_actions = ITEM_VERBS
+    detail_template = "admin/sync/record.html"
+    list_display = ("took", "receipt", "square_id", "location", "tender", "amount", "state_shown", "what")
+    list_display_links = ("took", "receipt")
+    list_filter = (
+        "state", "problem_kind", exact_filter("problem_subject", "cause"), ("lane", admin.RelatedOnlyFieldListFilter),
+        ("location", admin.RelatedOnlyFieldListFilter), range_filter("took_place_at", "time"),
+        exact_filter("local_day", "day"),
+    )  # fmt: skip
+    list_select_related = ("location",)
+    exact_search = ("source_id", "order_id", items_with_reference, items_of_entry)
+    search_help_text = "Square payment id, Square order id, or reference (TB-...); the whole of it"
+    sortable_by = ()
+    empty = "No payments have been read yet. Switch a lane on, or press 'Run now' on it: the first run reads them from Square."
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[SyncItem]:
+        rows = super().get_queryset(request)
+        return rows.defer("payload") if _is_list(request) else rows.select_related("lane__division", "lane__source")
+
+    def stake(self, rows: QuerySet[Any]) -> Sequence[tuple[str, Any]]:
+        return stake_of(rows, total="amount")
+
+    @admin.display(description="taken")
+    def took(self, item: SyncItem) -> SafeString:
+        return local_time(item.took_place_at)
+
+    @admin.display(description="receipt")
+    def receipt(self, item: SyncItem) -> str:
+        return item.receipt_number or "–"
+
+    @admin.display(description="Square payment")
+    def square_id(self, item: SyncItem) -> str:
+        return item.source_id
+
+    @admin.display(description="amount")
+    def amount(self, item: SyncItem) -> SafeString:
+        return shown.money(item.amount, item.currency)
+
+    @admin.display(description="state")
+    def state_shown(self, item: SyncItem) -> SafeString:
+        return shown.item_badge(item)
+
+    @admin.display(description="problem")
+    def what(self, item: SyncItem) -> SafeString | str:
+        found = shown.remedy(item.problem_kind)
+        return shown.explained(found.title, item.problem_subject) if found else ""
+
+    # --- one record ---------------------------------------------------------------------------------------------------
+    def detail(self, request: HttpRequest, row: SyncItem) -> Mapping[str, Any]:  # noqa: ARG002
+        stored = list(row.legs.select_related("posting").order_by("id"))
+        plans = [legs.plan_of(leg) for leg in stored]
+        names = legs.names_of(row.lane.division_id, plans)
+        entries = {leg.posting.pk: leg.posting for leg in stored if leg.posting}
+        found = shown.remedy(row.problem_kind)
+        return {
+            "title": f"Payment {row.receipt_number or row.source_id}",
+            "item": row,
+            "badge": shown.item_badge(row),
+            "amount": shown.money(row.amount, row.currency),
+            "remedy": found,
+            "fix_url": shown.remedy_url(row.problem_kind, row.problem_subject),
+            "square": square.side(row),
+            "legs": [legs.shown_leg(leg, names) for leg in stored],
+            "entries": [_entry(posting) for posting in entries.values()],
+            "lane_url": admin_url(SyncLane, row.lane_id),
+            "preview_url": reverse("admin:sync_syncitem_preview", args=[row.pk]),
+            "timeline": timeline.of([row.source_id, *(posting.reference for posting in entries.values())]),
+            "raw": pretty_json(row.payload),
+        }
+
+    # --- preview ------------------------------------------------------------------------------------------------------
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.preview_view)
+        return [path("<int:item_id>/preview/", view, name="sync_syncitem_preview"), *super().get_urls()]
+
+    def preview_view(self, request: HttpRequest, item_id: int) -> HttpResponse:
+        """The entries the record would become by the mappings of this moment. Nothing is sent and nothing changes."""
+        item: SyncItem = self._row(request, str(item_id))
+        if not self.has_view_permission(request, item):
+            raise PermissionDenied
+        context: dict[str, Any] = {
+            **self.admin_site.each_context(request),
+            "title": f"Preview of payment {item.receipt_number or item.source_id}",
+            "opts": self.opts,
+            "original": item,
+            "item": item,
+            "amount": shown.money(item.amount, item.currency),
+            "item_url": admin_url(SyncItem, item.pk),
+        }
+        try:
+            plan = actions.preview(item)
+        except actions.Impossible as refusal:
+            return TemplateResponse(request, "admin/sync/preview.html", {**context, "refusal": str(refusal)})
+        names = legs.names_of(item.lane.division_id, plan.legs)
+        context |= {
+            "legs": [legs.shown_plan(leg, names) for leg in plan.legs],
+            "notes": plan.notes,
+            "problem": plan.problem,
+        }
+        return TemplateResponse(request, "admin/sync/preview.html", context)
+
+
+def _is_list(request: HttpRequest) -> bool:
+    return bool(request.resolver_match and request.resolver_match.url_name == "sync_syncitem_changelist")
+
+
+def _entry(posting: Any) -> dict[str, Any]:
+    return {
+        "posting": posting,
+        "url": admin_url(type(posting), posting.pk),
+        "badge": shown.posting_badge(posting),
+        "total": shown.money(posting.total, posting.currency),
+        "link": link(admin_url(type(posting), posting.pk), posting.reference),
+        "body": pretty_json(posting.body),
+    }

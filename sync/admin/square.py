@@ -1,0 +1,79 @@
+"""The Square side of a record, read from the payload as it came."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from connections.providers.errors import Unreadable
+from connections.providers.square import payloads
+from connections.providers.square.payloads import Order, OrderLine, Payment
+from sync.admin import shown
+from sync.models import SyncItem
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """`facts` label -> value; `lines` name, taxes, total, of which tax. `problem` when the payload cannot be read."""
+
+    facts: Sequence[tuple[str, Any]]
+    lines: Sequence[tuple[str, str, Any, Any]]
+    totals: Sequence[tuple[str, Any]]
+    problem: str = ""
+
+
+def side(item: SyncItem) -> Side:
+    try:
+        payment = payloads.payment(item.payload.get("payment"))
+        raw = item.payload.get("order")
+        order = payloads.order(raw) if raw else None
+    except Unreadable as error:
+        return Side((), (), (), problem=f"The record cannot be read: {error.sentence}. It is kept below as it came.")
+    return Side(_facts(payment), _lines(order) if order else (), _totals(order) if order else ())
+
+
+def _facts(payment: Payment) -> list[tuple[str, Any]]:
+    money = payment.currency
+    facts: list[tuple[str, Any]] = [
+        ("Status", payment.status.capitalize()),
+        ("Amount", shown.money(payment.amount, money)),
+        ("Tip", shown.money(payment.tip, money) if payment.tip else ""),
+        ("Total taken", shown.money(payment.total, money)),
+        ("Tender", payment.tender),
+        ("Processing fee", shown.money(sum(fee.amount for fee in payment.fees), money) if payment.fees else ""),
+        ("Application fee", shown.money(payment.app_fee, money) if payment.app_fee else ""),
+        ("Refunded", shown.money(payment.refunded, money) if payment.refunded else ""),
+        ("Customer", payment.customer_id),
+        ("Order", payment.order_id),
+        ("Payment", payment.id),
+    ]
+    return [(label, value) for label, value in facts if value]
+
+
+def _lines(order: Order) -> list[tuple[str, str, Any, Any]]:
+    lines = [_line(order, line) for line in order.lines]
+    charges = [
+        (charge.name or "Service charge", "", shown.money(charge.total, order.currency), _tax(charge.tax, order))
+        for charge in order.service_charges
+        if not charge.is_apportioned
+    ]
+    return [*lines, *charges]
+
+
+def _line(order: Order, line: OrderLine) -> tuple[str, str, Any, Any]:
+    names = {tax.uid: tax.name for tax in order.taxes}
+    applied = ", ".join(names.get(tax.tax_uid, "?") for tax in line.taxes) or "no tax"
+    return line.name or "(unnamed)", applied, shown.money(line.total, order.currency), _tax(line.tax, order)
+
+
+def _tax(tax: int, order: Order) -> Any:
+    return shown.money(tax, order.currency) if tax else ""
+
+
+def _totals(order: Order) -> list[tuple[str, Any]]:
+    totals = (
+        ("Discount, inside the lines", -order.discount), ("Tip", order.tip), ("Rounding", order.rounding),
+        ("Order total", order.total),
+    )  # fmt: skip
+    return [(label, shown.money(total, order.currency)) for label, total in totals if total]

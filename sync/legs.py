@@ -1,0 +1,93 @@
+"""A leg as it is frozen: the plan of the pure core on its way into a row, and back."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from django.core.serializers.json import DjangoJSONEncoder
+
+from mappings.bookkeeping.legs import Account, Debtor, Document, LegKind, LegPlan, Line
+from mappings.roles import Role
+from sync.models import Leg
+
+
+def fields_of(plan: LegPlan) -> dict[str, Any]:
+    """The columns of a leg that follow from its plan."""
+    problem = plan.problem
+    return {
+        "order_id": plan.order_id,
+        "document": plan.document,
+        "journal": plan.journal,
+        "date": plan.date,
+        "currency": plan.currency,
+        "amount": plan.total,
+        "debtor": plan.debtor.id if plan.debtor else "",
+        "stands_alone": plan.stands_alone,
+        "after_sale": plan.after_sale,
+        "content": content_of(plan),
+        "digest": digest_of(plan),
+        "problem_kind": problem.kind if problem else "",
+        "problem_subject": problem.subject if problem else "",
+        "problem": problem.sentence if problem else "",
+    }
+
+
+def content_of(plan: LegPlan) -> dict[str, Any]:
+    """What the leg freezes beside its columns: lines, accounts and debtor, as JSON."""
+    kept: dict[str, Any] = {"main_account": plan.main_account, "debtor": plan.debtor, "lines": plan.lines, "source_id": plan.source_id}
+    kept |= {"location": plan.location, "tender": plan.tender, "receipt_number": plan.receipt_number}
+    return {name: _plain(value) for name, value in kept.items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return value if value is None or isinstance(value, str) else asdict(value)
+
+
+def digest_of(plan: LegPlan) -> str:
+    """SHA-256 over everything that ends up in the ledger: not over notes and rule numbers, which explain it."""
+    lines = [
+        [line.role, line.account.code, line.amount, line.vat_code, line.vat, line.cost_center, line.cost_unit, line.debtor]
+        for line in plan.lines
+    ]
+    main = plan.main_account.code if plan.main_account else ""
+    parts = [plan.document, plan.journal, plan.date.isoformat(), plan.currency, main, plan.debtor and plan.debtor.id, lines]
+    return hashlib.sha256(json.dumps(parts, cls=DjangoJSONEncoder).encode()).hexdigest()
+
+
+def plan_of(leg: Leg) -> LegPlan:
+    """The plan as it was frozen into the leg."""
+    content = leg.content
+    main, debtor = content.get("main_account"), content.get("debtor")
+    return LegPlan(
+        kind=LegKind(leg.kind),
+        source_id=content.get("source_id", ""),
+        ordinal=leg.ordinal,
+        document=Document(leg.document),
+        journal=leg.journal,
+        date=leg.date if isinstance(leg.date, date) else date.fromisoformat(leg.date),
+        currency=leg.currency,
+        main_account=Account(**main) if main else None,
+        debtor=_debtor(debtor) if debtor else None,
+        lines=tuple(_line(line) for line in content.get("lines", [])),
+        order_id=leg.order_id,
+        stands_alone=leg.stands_alone,
+        after_sale=leg.after_sale,
+        **{name: content.get(name, "") for name in ("location", "tender", "receipt_number")},
+    )
+
+
+def _debtor(content: dict[str, Any]) -> Debtor:
+    own = content.get("receivables")
+    return Debtor(**{**content, "receivables": Account(**own) if own else None})
+
+
+def _line(content: dict[str, Any]) -> Line:
+    rate = Decimal(content["rate"]) if content.get("rate") is not None else None
+    return Line(**{**content, "rate": rate, "role": Role(content["role"]), "account": Account(**content["account"])})
