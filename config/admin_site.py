@@ -12,6 +12,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.decorators import method_decorator
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 
@@ -57,7 +58,7 @@ class BackOffice(admin.AdminSite):
             request._lacks_second_factor = lacks  # type: ignore[attr-defined]  # kept for the rest of this call
         return lacks
 
-    @never_cache
+    @method_decorator(never_cache)
     def login(self, request: HttpRequest, extra_context: Mapping[str, Any] | None = None) -> HttpResponse:
         """There is one way in: allauth's. Somebody signed in already is told what is still missing."""
         del extra_context

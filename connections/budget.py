@@ -112,14 +112,13 @@ def require_unblocked(connection_id: int) -> None:
         raise Throttled(f"Square asked to wait until {row.blocked_until:%H:%M:%S} UTC.", until=row.blocked_until)
 
 
-def backoff(connection_id: int, *, at: datetime) -> datetime:
-    """When to call Square again after a 429 that names no time: 2, 4, 8 ... seconds, each with as much again by chance.
-
-    Without the chance all workers would come back at once.
+def backoff(connection_id: int, *, at: datetime) -> timedelta:
+    """How much longer than asked to leave Square alone: up to 2, 4, 8 ... seconds, growing with each 429, in part by
+    chance. Without the chance all workers would come back at once.
     """
     recent = VendorCall.objects.filter(connection_id=connection_id, status=429, at__gt=at - timedelta(minutes=10))
-    step = min(2.0 ** (recent[:10].count() + 1), LONGEST_BACKOFF / 2)
-    return at + timedelta(seconds=step * (1 + random.random()))  # noqa: S311 - no secret hangs on it
+    step = min(2.0 ** recent[:10].count(), LONGEST_BACKOFF)
+    return timedelta(seconds=step * random.uniform(0.5, 1))  # noqa: S311 - no secret hangs on it
 
 
 @contextmanager

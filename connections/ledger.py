@@ -38,8 +38,9 @@ class Ledger:
         if self.is_exact:
             self._teach_exact(call, status, headers, error)
         elif isinstance(error, Throttled):
-            until = max(error.until, budget.backoff(self.connection_id, at=clock.now()))
-            budget.block(self.connection_id, 0, until=until)
+            # The caller goes by the error, everybody else by the row.
+            error.until += budget.backoff(self.connection_id, at=clock.now())
+            budget.block(self.connection_id, 0, until=error.until)
 
     def _teach_exact(
         self, call: Call, status: int | None, headers: Mapping[str, str], error: VendorError | None

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -16,14 +15,6 @@ from connections.sandbox.faults import Fault
 from tests.connections.vendors import EXACT_APP, MAIN, SECRET, TOKEN_PATH, Vendors, decide
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def browser(client: Client, settings) -> Iterator[Client]:  # type: ignore[no-untyped-def]
-    settings.SESSION_COOKIE_SECURE = settings.CSRF_COOKIE_SECURE = settings.SECURE_SSL_REDIRECT = False
-    settings.MFA_REQUIRED = False
-    client.force_login(User.objects.create_superuser("anna", password="x"))
-    return client
 
 
 def set_out(browser: Client, row: Connection) -> str:
@@ -164,7 +155,9 @@ def test_a_vendor_that_does_not_answer_is_told_apart(browser: Client, vendors: V
 def test_tokens_are_kept_when_the_account_cannot_be_read_at_once(browser: Client, vendors: Vendors) -> None:
     row = vendors.exact(is_connected=False)
     vendors.sandbox.faults.add(Fault("500_page", path="/api/v1/current/Me"))
-    page = browser.get(reverse("connections:callback", args=["exact"]), decide(set_out(browser, row), "allow"), follow=True)
+    page = browser.get(
+        reverse("connections:callback", args=["exact"]), decide(set_out(browser, row), "allow"), follow=True
+    )
     assert "could not be read" in page.content.decode()
     assert Connection.objects.get().status == Connection.Status.LIVE
 
@@ -193,8 +186,7 @@ def test_no_page_shows_code_state_or_secret(browser: Client, vendors: Vendors) -
     assert not [value for value in (*answer.values(), SECRET, "mistyped") if value in text]
 
 
-def test_only_a_person_who_may_starts_a_consent(client: Client, vendors: Vendors, settings) -> None:  # type: ignore[no-untyped-def]
-    settings.MFA_REQUIRED = False
+def test_only_a_person_who_may_starts_a_consent(client: Client, vendors: Vendors, plain_http: None) -> None:
     row = vendors.exact(is_connected=False)
     client.force_login(User.objects.create_user("ben", is_staff=True))
     assert client.post(reverse("connections:consent", args=[row.pk])).status_code == 403
@@ -206,5 +198,3 @@ def test_only_a_person_who_may_starts_a_consent(client: Client, vendors: Vendors
 
 def test_an_unknown_system_has_no_callback(browser: Client, vendors: Vendors) -> None:
     assert browser.get("/connections/callback/xero/").status_code == 404
-
-

@@ -96,7 +96,9 @@ def test_an_exact_refresh_whose_answer_is_lost_asks_for_consent_at_once(vendors:
 
 
 @pytest.mark.parametrize("action", ["drop_before", "500_page", "503", "truncate", "500_after"])
-def test_whenever_an_exact_answer_is_missing_the_old_refresh_token_is_not_sent_again(vendors: Vendors, action: str) -> None:
+def test_whenever_an_exact_answer_is_missing_the_old_refresh_token_is_not_sent_again(
+    vendors: Vendors, action: str
+) -> None:
     row = vendors.exact()
     vendors.time.advance(580)
     vendors.sandbox.faults.add(Fault(action, system="exact", path=TOKEN_PATH))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from html import unescape
 from threading import Lock
 from urllib.parse import parse_qs, urlsplit
 
@@ -49,7 +48,9 @@ class Vendors:
         self.time, self.sandbox, self.server = time, sandbox, server
         self.site: ExactSite = sandbox.exact.site("nl")
 
-    def exact(self, label: str = "Books", *, region: str = "nl", is_connected: bool = True, **fields: object) -> Connection:
+    def exact(
+        self, label: str = "Books", *, region: str = "nl", is_connected: bool = True, **fields: object
+    ) -> Connection:
         row = Connection.objects.create(
             system="exact", environment="local_sandbox", region=region, label=label, client_id=EXACT_APP,
             client_secret=SECRET, **fields,
@@ -134,12 +135,15 @@ def _kept(opened: list[requests.Session]) -> requests.Session:
 
 
 def decide(address: str, decision: str) -> dict[str, str]:
-    """What a person does on the vendor's consent page; returns the parameters of the redirect back."""
+    """What a person does on the vendor's consent page; returns the parameters of the redirect back.
+
+    Square shows no page to a seller who has allowed the same before.
+    """
     with requests.Session() as browser:
-        page = browser.get(address, timeout=5)
-        assert page.status_code == 200, page.text
-        fields = {name: values[0] for name, values in parse_qs(urlsplit(address).query).items()}
-        answer = browser.post(
-            unescape(address).partition("?")[0], data={**fields, "decision": decision}, allow_redirects=False, timeout=5
-        )
+        answer = browser.get(address, allow_redirects=False, timeout=5)
+        if answer.status_code == 200:
+            fields = {name: values[0] for name, values in parse_qs(urlsplit(address).query).items()}
+            page, _, _ = address.partition("?")
+            answer = browser.post(page, data={**fields, "decision": decision}, allow_redirects=False, timeout=5)
+    assert answer.status_code == 302, answer.text
     return {name: values[0] for name, values in parse_qs(urlsplit(answer.headers["Location"]).query).items()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections import defaultdict
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from itertools import count
 from typing import Any
@@ -16,6 +16,7 @@ from connections.sandbox.exact.periods import CLOSED, OPEN, Periods
 from connections.sandbox.exact.store import Row, Table
 from connections.sandbox.exact.switches import Switches
 
+DELETIONS_KEPT = timedelta(days=61)
 RECEIVABLES = 20
 _HEADER = ("YourRef", "EntryNumber", "Description", "Journal")
 _LINE = ("EntryID", "Description", "GLAccountCode")
@@ -132,6 +133,15 @@ class ExactDivision:
             }
             self.tables["deleted"].insert(gone)
         return row
+
+    def deletions(self) -> Table:
+        """# Reference: section 8, the log of deletions is kept for two months."""
+        oldest = self.now() - DELETIONS_KEPT
+        for row in self.tables["deleted"]:
+            if row["DeletedDate"] >= oldest:
+                break
+            self.tables["deleted"].remove(row["Timestamp"])
+        return self.tables["deleted"]
 
     def move(self) -> None:
         """# Reference: section 3, a moved division starts its row versions again."""

@@ -117,7 +117,9 @@ def create_vat_code(division: ExactDivision, body: Row) -> Row:
     known = _free(division, "vatcodes", body)
     if not known.get("Code"):
         raise Rule("mandatory", "Code")
-    rates = [rate["Percentage"] for rate in known.pop("VATPercentages", None) or () if rate.get("Percentage") is not None]
+    rates = [
+        rate["Percentage"] for rate in known.pop("VATPercentages", None) or () if rate.get("Percentage") is not None
+    ]
     percentage = rates[-1] if rates else Decimal(0)
     row = division.add_vat_code(known["Code"], known.get("Description") or "", percentage, known.get("Type") or "E")
     accounts = {name: value for name, value in known.items() if name not in ("Code", "Description", "Type", "ID")}

@@ -124,7 +124,7 @@ def _line(division: ExactDivision, head: Row, line: Row) -> Row:
     """The stored columns of a line. Its VAT code falls back to the account's."""
     gl = checks.gl_account(division, line["GLAccount"])
     vat = checks.vat_code(division, line.get("VATCode") or gl.get("VATCode"))
-    amount = cents(line["AmountFC"])
+    amount = cents(line.get("AmountFC") or 0)
     tax = checks.vat_amount(vat, amount, line.get("VATAmountFC"))
     net = amount - tax if vat and vat["Type"] == "I" else amount
     return {

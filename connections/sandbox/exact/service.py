@@ -49,6 +49,8 @@ class Call:
         division = self._division
         if path == "read/financial/JournalStatusList":
             return division.periods.statuses
+        if path == "sync/Deleted":
+            return division.deletions()
         return division.tables[table_name(path)]
 
     @property

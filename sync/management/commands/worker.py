@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from types import FrameType
 from typing import Any
 
@@ -75,21 +76,15 @@ class Supervisor:
         """End every process of the group: a cluster without its head goes on taking tasks."""
         if self.process is None:
             return
-        self._signal(signal.SIGTERM)
+        self.process.terminate()  # the head alone: it lets its workers finish what they are at
         try:
             self.process.wait(GRACE)
         except subprocess.TimeoutExpired:
             self.say("The queue did not end in time and is killed; its runs are taken up again.")
-        self._signal(signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
         self.process = None
-
-    def _signal(self, number: int) -> None:
-        assert self.process is not None
-        try:
-            os.killpg(self.process.pid, number)
-        except ProcessLookupError:
-            return
 
     def _listen(self, now: float) -> None:
         beat = self._ask(lambda: Beat.objects.filter(name="worker").values_list("at", flat=True).first())

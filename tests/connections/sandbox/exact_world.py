@@ -27,7 +27,9 @@ class World:
         self.clock = frozen_clock()
         self.sandbox = Sandbox(clock=self.clock)
         self.site = self.sandbox.exact.site(region)
-        self.division: ExactDivision = self.site.add_division(DIVISION, "Grachten Retail BV", registration_number="34567890")
+        self.division: ExactDivision = self.site.add_division(
+            DIVISION, "Grachten Retail BV", registration_number="34567890"
+        )
         self.site.register_app("app", "secret", [REDIRECT], limits=limits or Limits(10_000, 100_000), **app)
         self.session = requests.Session()
         self.session.mount(BASE, SandboxAdapter(self.sandbox))
@@ -88,7 +90,13 @@ class World:
 
     def paid(self, amount: float, **more: Any) -> dict[str, Any]:
         """A line that takes money from the counter customer."""
-        return {"GLAccount": self.gl("1300"), "Account": self.customer, "AmountFC": amount, "Date": "2026-03-09", **more}
+        return {
+            "GLAccount": self.gl("1300"),
+            "Account": self.customer,
+            "AmountFC": amount,
+            "Date": "2026-03-09",
+            **more,
+        }
 
     def book_sale(self, *lines: dict[str, Any], **header: Any) -> dict[str, Any]:
         answer = self.post("salesentry/SalesEntries", self.sale(*lines, **header))

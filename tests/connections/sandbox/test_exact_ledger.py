@@ -73,7 +73,9 @@ def test_negative_lines_make_a_credit_note() -> None:
 def test_cash_moves_the_cash_account_of_its_journal() -> None:
     world = World()
     world.book_sale(world.line("8000", 20.0, "0"))
-    assert world.post("financialtransaction/CashEntries", world.receipt(world.paid(20.0), journal="10")).status_code == 201
+    assert (
+        world.post("financialtransaction/CashEntries", world.receipt(world.paid(20.0), journal="10")).status_code == 201
+    )
     assert (world.division.balance("1000"), world.division.balance("1300")) == (Decimal("20.00"), Decimal("0.00"))
 
 
@@ -103,8 +105,16 @@ def test_a_memo_books_the_sign_it_is_given_and_must_balance() -> None:
 
 def test_amount_dc_is_ignored_and_books_nothing() -> None:
     world = World()
-    line = {"GLAccount": world.gl("8000"), "AmountDC": 100, "AmountFC": 0, "VATCode": "2"}
+    line = {"GLAccount": world.gl("8000"), "AmountDC": 100, "VATCode": "2"}
     assert world.book_sale(line)["AmountFC"] == 0
+
+
+def test_amount_dc_counts_on_memos_where_the_switch_says_so() -> None:
+    world = World()
+    world.site.switches.general_amount_dc = True
+    lines = [{"GLAccount": world.gl(code), "AmountDC": amount} for code, amount in (("4990", 1.5), ("2990", -1.5))]
+    world.post("generaljournalentry/GeneralJournalEntries", {"JournalCode": "90", "GeneralJournalEntryLines": lines})
+    assert world.booked() == {"2990": "-1.50", "4990": "1.50"}
 
 
 def test_bank_balances_chain_and_are_checked_when_sent() -> None:
@@ -158,6 +168,19 @@ def test_deleting_an_entry_takes_it_out_of_the_ledger_and_says_so() -> None:
     assert world.division.lines() == []
     assert {row["EntityType"] for row in world.rows("sync/Deleted", filter="Timestamp gt 1L")} == {1}
     assert world.delete(f"salesentry/SalesEntries(guid'{entry}')").status_code == 404
+    world.clock.advance(62 * 24 * 3600)
+    world.tokens = world.site.issue_tokens("app")
+    assert world.rows("sync/Deleted", filter="Timestamp gt 1L") == []
+
+
+def test_a_moved_division_counts_its_row_versions_anew() -> None:
+    world = World()
+    world.book_sale()
+    before = max(int(row["Timestamp"]) for row in world.rows("sync/Financial/TransactionLines", select="Timestamp"))
+    world.division.move()
+    again = [int(row["Timestamp"]) for row in world.rows("sync/Financial/TransactionLines", select="Timestamp")]
+    assert (len(again), max(again) < before) == (3, True)
+    assert world.rows("system/Divisions", select="DivisionMoveDate")[0]["DivisionMoveDate"] is not None
 
 
 def test_lines_of_a_sale_change_one_by_one() -> None:

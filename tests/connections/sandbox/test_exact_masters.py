@@ -47,7 +47,13 @@ def test_accounts_journals_and_codes_can_be_added() -> None:
     gl = world.post("financial/GLAccounts", {"Code": "8020", "Description": "Catering", "Type": 110}).json()["d"]
     assert (gl["Code"], gl["Type"], gl["BalanceType"]) == ("8020", 110, "W")
     assert world.post("financial/Journals", {"Code": "71", "Description": "Sales 2", "Type": 20}).status_code == 201
-    body = {"Code": "4", "Description": "13 %", "Type": "E", "VATPercentages": [{"Percentage": 0.13}], "GLToPay": world.gl("1500")}
+    body = {
+        "Code": "4",
+        "Description": "13 %",
+        "Type": "E",
+        "VATPercentages": [{"Percentage": 0.13}],
+        "GLToPay": world.gl("1500"),
+    }
     assert world.post("vat/VATCodes", body).json()["d"]["Percentage"] == 0.13
     assert world.post("hrm/Costcenters", {"Code": "RTM", "Description": "Rotterdam"}).status_code == 201
     sale = world.book_sale(world.line("8020", 10.0, "0", CostCenter="RTM"), Journal="71")

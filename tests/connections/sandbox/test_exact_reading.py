@@ -20,7 +20,9 @@ def test_me_is_a_list_of_one_with_the_servers_wall_clock() -> None:
 
 def test_divisions_are_keyed_by_code_and_padded() -> None:
     world = World()
-    (row,) = world.rows("system/Divisions", select="Code,Description,Country,Hid,Current,ChamberOfCommerceNumber,Status")
+    (row,) = world.rows(
+        "system/Divisions", select="Code,Description,Country,Hid,Current,ChamberOfCommerceNumber,Status"
+    )
     assert row.pop("__metadata")["uri"].endswith(f"system/Divisions({DIVISION})")
     assert row == {
         "Code": DIVISION,
@@ -38,8 +40,16 @@ def test_a_division_can_be_renamed_removed_and_no_longer_current() -> None:
     other = world.site.add_division(100002, "Tweede BV")
     world.site.set_current_division(100002)
     world.site.rename_division(DIVISION, "Anders BV")
-    assert [row["Description"] for row in world.rows("hrm/Divisions", select="Code,Description")] == ["Anders BV", "Tweede BV"]
-    assert world.session.get(f"{world.site_url}/api/v1/current/Me", headers=world.headers).json()["d"]["results"][0]["CurrentDivision"] == other.code
+    assert [row["Description"] for row in world.rows("hrm/Divisions", select="Code,Description")] == [
+        "Anders BV",
+        "Tweede BV",
+    ]
+    assert (
+        world.session.get(f"{world.site_url}/api/v1/current/Me", headers=world.headers).json()["d"]["results"][0][
+            "CurrentDivision"
+        ]
+        == other.code
+    )
     world.site.remove_division(DIVISION)
     assert world.get("crm/Accounts").status_code == 403
 
@@ -142,16 +152,30 @@ def test_codes_are_padded_and_an_unpadded_relation_code_finds_nothing() -> None:
     assert world.rows("crm/Accounts", filter="Code eq '0000001'") == []
     (row,) = world.rows("crm/Accounts", filter="trim(Code) eq '0000001'", select="Code,Name")
     assert (row["Code"], row["Name"]) == ("           0000001", "Counter sales")
-    assert {row["Code"] for row in world.rows("vat/VATCodes", select="Code")} == {"0  ", "1  ", "2  ", "3  ", "NV ", "VN "}
+    assert {row["Code"] for row in world.rows("vat/VATCodes", select="Code")} == {
+        "0  ",
+        "1  ",
+        "2  ",
+        "3  ",
+        "NV ",
+        "VN ",
+    }
 
 
 def test_types_come_out_as_recorded() -> None:
     world = World()
     world.book_sale()
     (row,) = world.rows("financialtransaction/TransactionLines", filter="GLAccountCode eq '8000'")
-    assert (row["Date"], row["AmountFC"], row["VATCode"], row["VATPercentage"]) == ("/Date(1773014400000)/", -100, "2  ", 0.21)
+    assert (row["Date"], row["AmountFC"], row["VATCode"], row["VATPercentage"]) == (
+        "/Date(1773014400000)/",
+        -100,
+        "2  ",
+        0.21,
+    )
     assert row["Created"] == "/Date(1773147605000)/"  # 13:00:05 on the wall, 12:00:05 in UTC
-    (synced,) = world.rows("sync/Financial/TransactionLines", filter="Timestamp gt 1L", select="Timestamp,LineNumber")[1:2]
+    (synced,) = world.rows("sync/Financial/TransactionLines", filter="Timestamp gt 1L", select="Timestamp,LineNumber")[
+        1:2
+    ]
     assert isinstance(synced["Timestamp"], str)
     (percentage,) = world.rows("vat/VATCodes", filter="Code eq '2'", select="Percentage")
     assert percentage["Percentage"] == 0.21
@@ -165,7 +189,9 @@ def test_lines_are_deferred_unless_expanded() -> None:
     entity = world.get(path, expand="SalesEntryLines", select="EntryID,SalesEntryLines/AmountFC").json()["d"]
     assert [line["AmountFC"] for line in entity["SalesEntryLines"]["results"]] == [100]
     assert set(entity) == {"__metadata", "EntryID", "SalesEntryLines"}
-    lines = world.session.get(sale["SalesEntryLines"]["__deferred"]["uri"], headers=world.headers).json()["d"]["results"]
+    lines = world.session.get(sale["SalesEntryLines"]["__deferred"]["uri"], headers=world.headers).json()["d"][
+        "results"
+    ]
     assert [line["GLAccountCode"] for line in lines] == ["8000"]
     assert world.get("salesentry/SalesEntries", expand="Customer").status_code == 400
 
@@ -177,7 +203,9 @@ def test_a_reference_is_found_with_eq() -> None:
     (row,) = world.rows("salesentry/SalesEntries", filter="YourRef eq 'TB-1'", select="EntryID,EntryNumber", top="1")
     assert row["EntryNumber"] == 26700002
     world.post("financialtransaction/BankEntries", world.receipt(world.paid(1.0, Description="TB-9 a")))
-    (line,) = world.rows("financialtransaction/BankEntryLines", filter="Description eq 'TB-9 a'", select="EntryID,AmountFC")
+    (line,) = world.rows(
+        "financialtransaction/BankEntryLines", filter="Description eq 'TB-9 a'", select="EntryID,AmountFC"
+    )
     assert line["AmountFC"] == 1
 
 

@@ -62,7 +62,12 @@ def test_journals_of_the_wrong_kind_are_refused() -> None:
     assert said(world.post(SALES, world.sale(Journal="21"))) == "Invalid: Journal (type)"
     assert said(world.post(SALES, world.sale(Journal="99"))) == "Invalid reference: Journal"
     bank = world.receipt(world.paid(1.0), journal="20")
-    assert world.post("financialtransaction/CashEntries", {"JournalCode": "20", "CashEntryLines": bank["BankEntryLines"]}).status_code == 500
+    assert (
+        world.post(
+            "financialtransaction/CashEntries", {"JournalCode": "20", "CashEntryLines": bank["BankEntryLines"]}
+        ).status_code
+        == 500
+    )
 
 
 def test_blocked_and_unknown_accounts_and_codes_are_refused() -> None:
@@ -90,7 +95,9 @@ def test_a_receivables_line_needs_a_relation() -> None:
 def test_vat_on_a_memo_is_not_allowed() -> None:
     world = World()
     lines = [world.line("4990", 1.0, "2"), world.line("2990", -1.0)]
-    answer = world.post("generaljournalentry/GeneralJournalEntries", {"JournalCode": "90", "GeneralJournalEntryLines": lines})
+    answer = world.post(
+        "generaljournalentry/GeneralJournalEntries", {"JournalCode": "90", "GeneralJournalEntryLines": lines}
+    )
     assert said(answer) == "Not allowed: VAT code"
 
 
