@@ -10,7 +10,7 @@ from django.db import models
 class AppendOnly(models.QuerySet["AuditEntry"]):
     """Rows of the trail are added and read; nothing in the product changes or removes them."""
 
-    def update(self, **kwargs: Any) -> NoReturn:
+    def update(self, **kwargs: Any) -> NoReturn:  # noqa: ARG002 - Django's form
         raise TypeError("Audit entries are never changed.")
 
     def delete(self) -> NoReturn:
@@ -58,5 +58,5 @@ class AuditEntry(models.Model):
             raise TypeError("Audit entries are never changed.")
         super().save(*args, **kwargs)
 
-    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
+    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:  # noqa: ARG002 - Django's form
         raise TypeError("Audit entries are never deleted.")

@@ -67,9 +67,7 @@ def _entry(fact: Fact, *, at: datetime, acting: context.Acting) -> AuditEntry:
 
 def digest(entry: AuditEntry) -> str:
     """SHA-256 over every field but the id, in canonical JSON: what a seal will later cover."""
-    fields = [
-        entry.at.isoformat(), entry.actor, entry.trigger, entry.verb, entry.subject_type, entry.subject_id, entry.subject,
-        entry.source, entry.division, entry.lane_id, entry.run_id, entry.request_id, entry.detail,
-    ]  # fmt: skip
-    canonical = json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    told = [entry.at.isoformat(), entry.actor, entry.trigger, entry.verb, entry.subject_type, entry.subject_id]
+    where = [entry.subject, entry.source, entry.division, entry.lane_id, entry.run_id, entry.request_id]
+    canonical = json.dumps([*told, *where, entry.detail], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(canonical.encode()).hexdigest()

@@ -29,7 +29,7 @@ IS_DEMO = MODE == "demo"
 
 
 def secret(name: str, purpose: str) -> str:
-    value = env.str(name, default="")
+    value: str = env.str(name, default="")
     if not value:
         raise ImproperlyConfigured(f"{name} is not set. It is needed for {purpose}; `make demo` sets its own.")
     return value
@@ -105,7 +105,7 @@ TEMPLATES = [
 ]
 
 # --- Database ---------------------------------------------------------------------------------------------------
-# SQLite needs WAL and IMMEDIATE transactions: with Django's defaults 120 of 400 tasks were lost to "database is locked".
+# SQLite needs WAL and IMMEDIATE transactions: Django's defaults lost 120 of 400 tasks to "database is locked".
 SQLITE_OPTIONS = {
     "transaction_mode": "IMMEDIATE",
     "timeout": 20,

@@ -70,8 +70,8 @@ def _rules(division: Division, vat_accounts: Mapping[str, str]) -> Iterable[Rule
             continue
         code = vat_code.code if vat_code else ""
         yield Rule(
-            id=row.pk, role=Role(row.role), account=Account(account.remote_id, account.code, account.type), vat_code=code,
-            cost_center=row.cost_center, cost_unit=row.cost_unit, effective_from=row.effective_from,
+            id=row.pk, role=Role(row.role), vat_code=code,
+            account=Account(account.remote_id, account.code, account.type), cost_center=row.cost_center, cost_unit=row.cost_unit, effective_from=row.effective_from,
             vat_account=vat_accounts.get(code, ""), location=row.location, tender=row.tender, tax_name=row.tax_name,
             tax_rate=row.tax_rate, category=row.category, customer_kind=row.customer_kind, fee_type=row.fee_type,
             payout_entry_type=row.payout_entry_type,
@@ -109,7 +109,10 @@ class Debtors:
         if newest and newest.status == Decision.IGNORED:
             return self._collective(f"Square customer {customer_id} is booked on the collective debtor")
         if newest and newest.status == Decision.CONFLICT:
-            sentence = f"Square customer {customer_id} may be several Exact accounts. Choose one on its mapping; this record then goes on."
+            sentence = (
+                f"Square customer {customer_id} may be several Exact accounts. Choose one on its mapping; this record "
+                "then goes on."
+            )
             return Problem(ProblemKind.UNMAPPED_CUSTOMER, sentence, customer_id)
         if self.unknown_go_collective:
             return self._collective(f"Square customer {customer_id} is unknown")
@@ -122,7 +125,10 @@ class Debtors:
     def _debtor(self, row: DebtorAccount, customer_id: str) -> Debtor | Problem:
         if row.is_blocked or row.gone_at:
             state = "blocked" if row.is_blocked else "gone"
-            sentence = f"Exact account {row} is {state}. Put it right in Exact or map customer {customer_id} to another, then replay."
+            sentence = (
+                f"Exact account {row} is {state}. Put it right in Exact or map customer {customer_id} to another, "
+                "then replay."
+            )
             return Problem(ProblemKind.UNMAPPED_CUSTOMER, sentence, customer_id)
         return debtor_of(row, self.receivables)
 

@@ -52,7 +52,8 @@ class CustomerMapping(models.Model):
         ordering = ["square_name", "square_customer_id"]
         constraints = [
             models.UniqueConstraint(
-                fields=["division", "merchant", "square_customer_id", "effective_from"], name="customer_mapped_once_a_day",
+                fields=["division", "merchant", "square_customer_id", "effective_from"],
+                name="customer_mapped_once_a_day",
                 violation_error_message="This customer already has a mapping from that date on.",
             ),
             models.CheckConstraint(

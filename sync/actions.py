@@ -25,7 +25,12 @@ from sync.runs import NotNow
 UNBOOKED = (LegState.WAITING, LegState.READY, LegState.REFUSED)
 # What may be different at Square by now, so that a replay reads the source again before it resolves.
 READ_AGAIN = (ProblemKind.NO_ORDER, ProblemKind.NO_LINES, ProblemKind.UNREADABLE, ProblemKind.UNBALANCED)
-MAPPING = (ProblemKind.UNMAPPED_ACCOUNT, ProblemKind.UNMAPPED_TAX, ProblemKind.UNMAPPED_CUSTOMER, ProblemKind.AMBIGUOUS_TAX)
+MAPPING = (
+    ProblemKind.UNMAPPED_ACCOUNT,
+    ProblemKind.UNMAPPED_TAX,
+    ProblemKind.UNMAPPED_CUSTOMER,
+    ProblemKind.AMBIGUOUS_TAX,
+)
 CHUNK = 500
 
 
@@ -69,7 +74,10 @@ def cancel(run: SyncRun, *, by: str) -> None:
         raise Impossible(f"Run {run.pk} is {run.state}: only a queued or paused run can be cancelled.")
     changes = {"finished_at": clock.now(), "sentence": f"Cancelled by {by}.", "due_at": None}
     fact = Fact("run.cancelled", "run", run.pk, str(run), division=run.lane.division.code)
-    engine.apply(Outcome([Move(SyncRun, {"pk": run.pk}, RunState(run.state), RunState.CANCELLED, changes)], facts=[fact]), grip=None)
+    engine.apply(
+        Outcome([Move(SyncRun, {"pk": run.pk}, RunState(run.state), RunState.CANCELLED, changes)], facts=[fact]),
+        grip=None,
+    )
 
 
 def pause(lane: SyncLane, *, reason: str, by: str) -> None:
@@ -103,7 +111,8 @@ def _replay(item: SyncItem, by: str) -> str:
     changes: dict[str, Any] = {"changed_at": clock.now()}
     if item.problem_kind in READ_AGAIN:
         changes["recheck_at"] = clock.now()
-    _move_item(item, ItemState.EXTRACTED, changes, Fact("item.replayed", "item", item.pk, item.source_id, item.source_id))
+    fact = Fact("item.replayed", "item", item.pk, item.source_id, item.source_id, detail={"by": by})
+    _move_item(item, ItemState.EXTRACTED, changes, fact)
     return ""
 
 
@@ -133,7 +142,9 @@ def _dismiss(item: SyncItem, reason: str, by: str) -> str:
     outcome = Outcome()
     for leg in item.legs.filter(state__in=UNBOOKED):
         outcome.moves.append(Move(Leg, {"pk": leg.pk}, LegState(leg.state), LegState.DISMISSED))
-        outcome.facts.append(Fact("leg.dismissed", "leg", leg.pk, leg.reference, item.source_id, detail={"reason": reason}))
+        outcome.facts.append(
+            Fact("leg.dismissed", "leg", leg.pk, leg.reference, item.source_id, detail={"reason": reason})
+        )
     changes = {"dismissed_reason": f"{reason} ({by})", "changed_at": clock.now(), "waiting_since": None}
     fact = Fact("item.dismissed", "item", item.pk, item.source_id, item.source_id, detail={"reason": reason})
     _move_item(item, ItemState.DISMISSED, changes, fact, outcome)
@@ -185,8 +196,12 @@ def _look_again(posting: Posting) -> None:
     is_booked = posting.legs.filter(state=LegState.POSTED).exists()
     after = PostingState.POSTED if is_booked else PostingState.SENDING
     changes = {"due_at": clock.now(), "missing_since": None, "changed_at": clock.now()}
-    fact = Fact("posting.looked_again", "posting", posting.pk, posting.reference, posting.reference, posting.division.code)
-    engine.apply(Outcome([Move(Posting, {"pk": posting.pk}, PostingState.CONFLICT, after, changes)], facts=[fact]), grip=None)
+    fact = Fact(
+        "posting.looked_again", "posting", posting.pk, posting.reference, posting.reference, posting.division.code
+    )
+    engine.apply(
+        Outcome([Move(Posting, {"pk": posting.pk}, PostingState.CONFLICT, after, changes)], facts=[fact]), grip=None
+    )
 
 
 def preview(item: SyncItem) -> Preview:

@@ -35,7 +35,9 @@ def _posted(work: Work) -> QuerySet[Posting]:
 
 def store(work: Work, batch: list[Posting], movements: Mapping[int, Mapping[str, int]]) -> None:
     """Confirm what agrees; what differs becomes a conflict; what is not there yet is looked at in the next run."""
-    agreed = [posting for posting in batch if posting.pk in movements and not difference(posting, movements[posting.pk])]
+    agreed = [
+        posting for posting in batch if posting.pk in movements and not difference(posting, movements[posting.pk])
+    ]
     outcome = Outcome()
     if agreed:
         _confirm(work, outcome, agreed)
@@ -73,14 +75,10 @@ def _confirm(work: Work, outcome: Outcome, agreed: list[Posting]) -> None:
     ids = [posting.pk for posting in agreed]
     changes = {"changed_at": now, "problem": "", "problem_kind": ""}
     where = {"pk__in": ids}
-    outcome.moves.append(
-        Move(Posting, where, PostingState.POSTED, PostingState.CONFIRMED, changes, count=len(agreed))
-    )
+    outcome.moves.append(Move(Posting, where, PostingState.POSTED, PostingState.CONFIRMED, changes, count=len(agreed)))
     posted = Leg.objects.filter(posting__in=ids, state=LegState.POSTED)
     legs = list(posted.values_list("pk", "reference", "item_id", "item__source_id"))
-    outcome.moves.append(
-        Move(Leg, {"posting__in": ids}, LegState.POSTED, LegState.CONFIRMED, count=len(legs))
-    )
+    outcome.moves.append(Move(Leg, {"posting__in": ids}, LegState.POSTED, LegState.CONFIRMED, count=len(legs)))
     outcome.touched |= {item for _, _, item, _ in legs}
     division = work.lane.division.code
     outcome.facts += [_fact(posting, "confirmed", {"ledger": posting.expected}) for posting in agreed]

@@ -77,7 +77,8 @@ def read_unfinished(work: Work, flow: Flow) -> None:
 
 
 def next_recheck(attempts: int) -> datetime:
-    return clock.now() + min(LAST_RECHECK, FIRST_RECHECK * 2 ** min(attempts, 12))
+    pause: timedelta = FIRST_RECHECK * 2 ** min(attempts, 12)
+    return clock.now() + min(LAST_RECHECK, pause)
 
 
 def _kept(work: Work, records: Iterable[Record]) -> tuple[Outcome, int]:
@@ -135,7 +136,11 @@ def _fill(item: SyncItem, record: Record) -> None:
     item.location_id = record.location_id
     item.order_id, item.customer_id = record.order_id, record.customer_id
     item.receipt_number, item.tender = record.receipt_number, record.tender
-    item.source_updated_at, item.took_place_at, item.local_day = record.updated_at, record.took_place_at, record.local_day
+    item.source_updated_at, item.took_place_at, item.local_day = (
+        record.updated_at,
+        record.took_place_at,
+        record.local_day,
+    )
     item.currency, item.amount = record.currency, record.amount
     item.payload, item.digest = dict(record.payload), record.digest
     item.problem_kind = record.problem.kind if record.problem else ""

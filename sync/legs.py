@@ -39,7 +39,12 @@ def fields_of(plan: LegPlan) -> dict[str, Any]:
 
 def content_of(plan: LegPlan) -> dict[str, Any]:
     """What the leg freezes beside its columns: lines, accounts and debtor, as JSON."""
-    kept: dict[str, Any] = {"main_account": plan.main_account, "debtor": plan.debtor, "lines": plan.lines, "source_id": plan.source_id}
+    kept: dict[str, Any] = {
+        "main_account": plan.main_account,
+        "debtor": plan.debtor,
+        "lines": plan.lines,
+        "source_id": plan.source_id,
+    }
     kept |= {"location": plan.location, "tender": plan.tender, "receipt_number": plan.receipt_number}
     return {name: _plain(value) for name, value in kept.items()}
 
@@ -53,11 +58,28 @@ def _plain(value: Any) -> Any:
 def digest_of(plan: LegPlan) -> str:
     """SHA-256 over everything that ends up in the ledger: not over notes and rule numbers, which explain it."""
     lines = [
-        [line.role, line.account.code, line.amount, line.vat_code, line.vat, line.cost_center, line.cost_unit, line.debtor]
+        [
+            line.role,
+            line.account.code,
+            line.amount,
+            line.vat_code,
+            line.vat,
+            line.cost_center,
+            line.cost_unit,
+            line.debtor,
+        ]
         for line in plan.lines
     ]
     main = plan.main_account.code if plan.main_account else ""
-    parts = [plan.document, plan.journal, plan.date.isoformat(), plan.currency, main, plan.debtor and plan.debtor.id, lines]
+    parts = [
+        plan.document,
+        plan.journal,
+        plan.date.isoformat(),
+        plan.currency,
+        main,
+        plan.debtor and plan.debtor.id,
+        lines,
+    ]
     return hashlib.sha256(json.dumps(parts, cls=DjangoJSONEncoder).encode()).hexdigest()
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from enum import StrEnum
+from typing import Any
 
 
 class RunState(StrEnum):
@@ -83,14 +85,21 @@ POSTINGS = {
 }
 
 
+TABLES: Mapping[type[StrEnum], Mapping[Any, AbstractSet[Any]]] = {
+    RunState: RUNS,
+    ItemState: ITEMS,
+    LegState: LEGS,
+    PostingState: POSTINGS,
+}
+
+
 class ForbiddenMove(ValueError):
     """Somebody asked for a step that the life of this thing does not have. Always a fault of ours."""
 
 
 def check(before: StrEnum, after: StrEnum) -> None:
     """Raise `ForbiddenMove` unless `after` may follow `before`."""
-    table = {RunState: RUNS, ItemState: ITEMS, LegState: LEGS, PostingState: POSTINGS}[type(before)]  # type: ignore[index]
-    if after not in table[before]:  # type: ignore[index]
+    if after not in TABLES[type(before)][before]:
         raise ForbiddenMove(f"{type(before).__name__}: {before} is not followed by {after}")
 
 

@@ -59,8 +59,8 @@ def _row(work: Work, plan: Draft) -> Posting:
 def _frozen(plan: Draft) -> dict[str, Any]:
     return {
         "document": plan.document, "journal": plan.journal, "date": plan.date, "currency": plan.currency,
-        "total": plan.total, "body": plan.body, "digest": hashlib.sha256(plan.body.encode()).hexdigest(), "find_by": plan.find_by,
-        "expected": dict(plan.expected),
+        "total": plan.total, "body": plan.body, "digest": hashlib.sha256(plan.body.encode()).hexdigest(),
+        "find_by": plan.find_by, "expected": dict(plan.expected),
     }  # fmt: skip
 
 
@@ -234,7 +234,9 @@ def _refused(work: Work, posting: Posting, error: Refused) -> None:
 
 
 def _exhausted(work: Work, posting: Posting, why: str) -> None:
-    sentence = f"Gave up on entry {posting.reference} after {posting.attempts} attempts: {why}. Replay it when that is over."
+    sentence = (
+        f"Gave up on entry {posting.reference} after {posting.attempts} attempts: {why}. Replay it when that is over."
+    )
     _give_back(work, posting, kind=ProblemKind.EXHAUSTED, subject="", sentence=sentence)
 
 
@@ -274,4 +276,5 @@ def _fact(posting: Posting, state: str, **detail: Any) -> Fact:
 def backoff(attempts: int) -> timedelta:
     """Doubles from half a minute to an hour, with up to a quarter of jitter so that lanes do not march in step."""
     pause = min(LAST_RETRY, FIRST_RETRY * 2 ** max(0, min(attempts - 1, 12)))
-    return pause * random.uniform(1.0, 1.25)  # noqa: S311 - jitter, not a secret
+    jitter: float = random.uniform(1.0, 1.25)  # noqa: S311 - no secret hangs on it
+    return pause * jitter

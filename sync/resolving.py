@@ -142,7 +142,8 @@ class _Storing:
 def _changed_after_posting(leg: Leg) -> Problem:
     return Problem(
         ProblemKind.CHANGED_AFTER_POSTING,
-        f"Square changed this payment after its {leg.kind} {leg.reference} was booked. The entry in Exact still shows the "
-        "former amounts. Compare both sides, correct the entry in Exact if needed, then dismiss this record with the reason.",
+        f"Square changed this payment after its {leg.kind} {leg.reference} was booked. The entry in Exact still shows "
+        "the former amounts. Compare both sides, correct the entry in Exact if needed, then dismiss this record with "
+        "the reason.",
         subject=leg.kind,
     )

@@ -52,7 +52,9 @@ def open_run(lane: SyncLane, *, trigger: str, by: str = "") -> SyncRun:
         with transaction.atomic():
             run.save()
             detail = {"lane": lane.label, "trigger": trigger}
-            trail.record([Fact("run.queued", "run", run.pk, str(run), division=lane.division.code, detail=detail)], at=now)
+            trail.record(
+                [Fact("run.queued", "run", run.pk, str(run), division=lane.division.code, detail=detail)], at=now
+            )
     except IntegrityError:
         return SyncRun.objects.get(lane=lane, state__in=SyncRun.OPEN)
     return run
@@ -66,7 +68,9 @@ def obstacle(lane: SyncLane) -> str:
         return f"Division {lane.division} is held: {lane.division.held_reason}"
     for connection in (lane.source, lane.division.connection):
         if connection.status != Connection.Status.LIVE:
-            return f"Connection {connection} is not live ({connection.get_status_display()}). {connection.status_reason}"
+            return (
+                f"Connection {connection} is not live ({connection.get_status_display()}). {connection.status_reason}"
+            )
     return ""
 
 
@@ -182,7 +186,11 @@ def _move(work: Work, after: RunState, changes: dict[str, Any]) -> None:
 
 
 def _summary(run: SyncRun) -> str:
-    parts = [f"{run.records_read} read", f"{run.records_changed} new or changed", f"{run.entries_posted} entries booked"]
+    parts = [
+        f"{run.records_read} read",
+        f"{run.records_changed} new or changed",
+        f"{run.entries_posted} entries booked",
+    ]
     parts += [f"{run.entries_confirmed} confirmed in the ledger"]
     if run.entries_refused:
         parts.append(f"{run.entries_refused} refused")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -9,6 +10,7 @@ from django.db.models import Q
 from django_q.tasks import async_task
 
 from connections import clock, credentials
+from connections.providers.errors import VendorError
 from sync import runs
 from sync.models import Beat, SyncLane, SyncRun
 from sync.runs import NotNow, Slice
@@ -74,5 +76,7 @@ def beat() -> None:
 
 
 def nightly() -> None:
-    """Keep tokens alive that no lane used, and leave the queue's own history short."""
-    credentials.keep_alive()
+    """Keep tokens alive that no lane used."""
+    for connection in credentials.due_for_keepalive():
+        with suppress(VendorError):  # its row says what is wrong, and the work list shows it
+            credentials.keep_alive(connection)

@@ -27,7 +27,7 @@ def prepare(arguments: Sequence[str]) -> None:
         os.environ.setdefault(name, value)
 
 
-def _demo(once: bool) -> dict[str, str]:  # noqa: FBT001 - one caller, above
+def _demo(once: bool) -> dict[str, str]:
     speed = ONCE_SPEED if once else VISIT_SPEED
     web, sandbox = free_port(WEB_PORT), free_port()
     return {

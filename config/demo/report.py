@@ -151,7 +151,11 @@ def booked_events(lane: SyncLane) -> set[Event]:
 def roles_of_accounts(lane: SyncLane) -> dict[str, str]:
     """GL account code -> role, as the division's mapping has it."""
     division = lane.division
-    found = {rule.account.code: rule.role for rule in GLMapping.objects.filter(division=division).select_related("account") if rule.account}
+    found = {
+        rule.account.code: rule.role
+        for rule in GLMapping.objects.filter(division=division).select_related("account")
+        if rule.account
+    }
     journals = dict(Journal.objects.filter(division=division).values_list("code", "account"))
     found |= {journals[lane.clearing_journal]: "clearing", journals.get(lane.cash_journal, ""): "cash"}
     receivables = division.ledgeraccount_set.filter(type=20).values_list("code", flat=True)

@@ -41,9 +41,7 @@ def found(sandbox: Sandbox, *, limits: Limits | None = None) -> list[str]:
     """The vendors' side: applications, a division with its chart. Returns Square customers that Exact knows too."""
     site = sandbox.exact.site(REGION)
     redirect = endpoints.redirect_address
-    site.register_app(
-        EXACT_APP, SECRET, [redirect("exact")], loopback_redirect=True, **({"limits": limits} if limits else {})
-    )
+    site.register_app(EXACT_APP, SECRET, [redirect("exact")], limits=limits, loopback_redirect=True)
     sandbox.square.register_app(SQUARE_APP, SECRET, [redirect("square")])
     site.add_division(DIVISION, "Koffiehuis Tillbridge BV", registration_number="12345678")
     return [sandbox.square.add_customer(company_name=name)["id"] for name in KNOWN_CUSTOMERS]
@@ -66,7 +64,9 @@ def furnish(
     reference.refresh(division)
     map_accounts(division)
     map_customers(division, square, customers)
-    lane = open_lane(division, square, go_live=go_live, sales_grouping=sales_grouping, is_enabled=is_enabled, label=label)
+    lane = open_lane(
+        division, square, go_live=go_live, sales_grouping=sales_grouping, is_enabled=is_enabled, label=label
+    )
     square.refresh_from_db()
     return Shop(square=square, exact=exact, division=division, lane=lane)
 

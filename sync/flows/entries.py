@@ -136,9 +136,7 @@ def _with_number(legs: Iterable[Leg]) -> list[Leg]:
     """Legs that need no sale, and those whose sale is booked; each then knows its number (`our_ref`)."""
     legs = list(legs)
     orders = {leg.order_id for leg in legs if leg.after_sale}
-    sales = Leg.objects.filter(
-        order_id__in=orders, kind=LegKind.SALE, state__in=[LegState.POSTED, LegState.CONFIRMED]
-    )
+    sales = Leg.objects.filter(order_id__in=orders, kind=LegKind.SALE, state__in=[LegState.POSTED, LegState.CONFIRMED])
     numbers = dict(sales.values_list("order_id", "posting__remote_number"))
     for leg in legs:
         leg.our_ref = numbers.get(leg.order_id)  # type: ignore[attr-defined]  # travels with the leg to its line
@@ -151,7 +149,7 @@ def _draft(work: Work, legs: Sequence[Leg], *, group: str, ordinal: int, again: 
     first, document = plans[0], Document(legs[0].document)
     own = again.reference if again else _reference(work, legs, group, ordinal)
     if document is Document.SALES_ENTRY:
-        lines, body, find_by = _sales_body(work, legs, plans, own, ordinal)
+        lines, body, find_by = _sales_body(legs, plans, own, ordinal)
     else:
         lines, body, find_by = _money_body(legs, plans)
     main = first.main_account.code if first.main_account else ""
@@ -169,12 +167,17 @@ def _reference(work: Work, legs: Sequence[Leg], group: str, ordinal: int) -> str
     kind = "summary" if legs[0].document == Document.SALES_ENTRY else f"{legs[0].document}-clearing"
     merchant = work.lane.source.account_id
     return reference(
-        division=work.lane.division.code, system="square", merchant=merchant, source_id=group, kind=kind, ordinal=ordinal
+        division=work.lane.division.code,
+        system="square",
+        merchant=merchant,
+        source_id=group,
+        kind=kind,
+        ordinal=ordinal,
     )
 
 
 def _sales_body(
-    work: Work, legs: Sequence[Leg], plans: Sequence[LegPlan], own: str, ordinal: int
+    legs: Sequence[Leg], plans: Sequence[LegPlan], own: str, ordinal: int
 ) -> tuple[Sequence[Line], bytes, str]:
     first, place = plans[0], legs[0].location.name
     is_alone = own == legs[0].reference

@@ -79,7 +79,9 @@ class _Raw:
 
     @property
     def updated_at(self) -> datetime:
-        return self.payment.updated_at if self.payment else self.feed.cursor or datetime.min.replace(tzinfo=now().tzinfo)
+        return (
+            self.payment.updated_at if self.payment else self.feed.cursor or datetime.min.replace(tzinfo=now().tzinfo)
+        )
 
     @property
     def order_id(self) -> str:
@@ -133,7 +135,7 @@ def _order(data: Mapping[str, Any] | None) -> tuple[Order | None, Problem | None
 
 
 def _customer(payment: Payment, order: Order | None) -> str:
-    """Who bought. Of several payments on one order each may name another, while the sale has one: the order's counts."""
+    """Who bought. Of several payments on an order each may name another; the sale has one, so the order's counts."""
     if order and len(order.tenders) > 1:
         return order.customer_id
     return payment.customer_id or (order.customer_id if order else "")
@@ -219,7 +221,9 @@ def _in_open_period(work: Work, leg: LegPlan) -> LegPlan:
         f"Period {closed.year}-{closed.period:02} of journal {leg.journal} is closed in Exact, so the {leg.kind} of "
         f"{leg.date} cannot be booked. Open the period in Exact, refresh the division's data, then replay."
     )
-    return replace(leg, problem=Problem(ProblemKind.PERIOD_CLOSED, sentence, f"{leg.journal} {closed.year}-{closed.period:02}"))
+    return replace(
+        leg, problem=Problem(ProblemKind.PERIOD_CLOSED, sentence, f"{leg.journal} {closed.year}-{closed.period:02}")
+    )
 
 
 def _before_go_live(work: Work, item: SyncItem) -> Problem:

@@ -1,4 +1,4 @@
-"""`manage.py demo`: a month of a shop's payments, booked for real against local stand-ins of Square and Exact Online."""
+"""`manage.py demo`: a month of a shop's payments, booked for real against stand-ins of Square and Exact Online."""
 
 from __future__ import annotations
 

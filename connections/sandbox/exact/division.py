@@ -84,7 +84,7 @@ class ExactDivision:
             name: Table(key, indexed=indexed, stamp=self._next_version) for name, (key, indexed) in _TABLES.items()
         }
         year = self.made_at.year
-        self.periods = Periods(year - 3, year + 2)
+        self.periods = Periods(year - 2, year + 1)
         for row in self.periods.rows(division=code, made=self.made_at):
             self.tables["financialperiods"].insert(row)
 

@@ -269,13 +269,15 @@ def candidates(node: Node, indexed: frozenset[str]) -> list[tuple[str, Any]] | N
 
 
 def version_floor(node: Node) -> int:
-    """For a filter on Timestamp alone: the version above which rows can match."""
-    if node.kind == "compare" and node.value in ("gt", "ge") and node.parts[0].value == "Timestamp":
-        floor = int(node.parts[1].value)
-        return floor if node.value == "gt" else floor - 1
+    """For a filter on Timestamp: the version above which rows can match; 0 when it does not say."""
     if node.kind == "and":
         return max(version_floor(part) for part in node.parts)
-    return 0
+    if node.kind != "compare" or node.value not in ("gt", "ge"):
+        return 0
+    column, bound = node.parts
+    if column.value != "Timestamp" or bound.kind != "literal" or not isinstance(bound.value, int):
+        return 0
+    return bound.value if node.value == "gt" else bound.value - 1
 
 
 def as_utc(wall: datetime, zone: ZoneInfo) -> datetime:

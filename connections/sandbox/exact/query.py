@@ -209,13 +209,17 @@ class Selection:
         return self._table.in_key_order(after)
 
     def _last_key(self) -> Key:
+        """Of the row the page before ended with. Raises `BadRequest` for a token of another list."""
         after = self._options.after
         if after is None:
             return None
-        if len(after) != len(self._table.keys) + len(self._options.orderby):
+        values = after[len(self._options.orderby) :]
+        sample = next(iter(self._table.rows), None)
+        key = values[0] if len(values) == 1 else values
+        kinds = [type(part) for part in sample] if isinstance(sample, tuple) else [type(sample)]
+        if sample is not None and [type(value) for value in values] != kinds:
             raise BadRequest(odata.SYNTAX)
-        keys = after[len(self._options.orderby) :]
-        return keys[0] if len(self._table.keys) == 1 else keys
+        return key
 
     def _follows(self) -> Callable[[Row], bool]:
         """Whether a row comes after the `$skiptoken`, in the order asked for."""
@@ -223,11 +227,11 @@ class Selection:
         key = self._last_key()
         if options.after is None:
             return lambda _row: True
-        last = list(zip(options.orderby, options.after, strict=False))
+        last = list(zip(options.orderby, map(_sortable, options.after), strict=False))
 
         def follows(row: Row) -> bool:
-            for (name, descending), value in last:
-                mine, other = _sortable(row.get(name)), _sortable(value)
+            for (name, descending), other in last:
+                mine = _sortable(row.get(name))
                 if mine != other:
                     return (mine > other) != descending
             return bool(self._table.key_of(row) > key)
@@ -242,7 +246,10 @@ class Changes(Selection):
         options = self._options
         floor = odata.version_floor(options.filter) if options.filter else 0
         if options.after is not None:
-            floor = max(floor, int(options.after[-1]))
+            last = options.after[-1]
+            if not isinstance(last, int):
+                raise BadRequest(odata.SYNTAX)
+            floor = max(floor, last)
         return self._matching(self._table.in_change_order(floor))
 
     def _next(self, rows: list[Row], size: int) -> str:

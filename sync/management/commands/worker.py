@@ -1,8 +1,8 @@
 """`manage.py worker`: the queue's cluster, and the supervisor that restarts it whole when it stalls.
 
-One `kill -9` of an idle queue worker can stop the cluster without a sign. The cluster therefore runs in a process group of
-its own; when its heartbeat stops, the group is ended and started again. The supervisor is also the doorbell's second
-ear: it rings runs that are overdue without waiting for the next minute.
+One `kill -9` of an idle queue worker can stop the cluster without a sign. The cluster therefore runs in a process
+group of its own; when its heartbeat stops, the group is ended and started again. The supervisor is also the doorbell's
+second ear: it rings runs that are overdue without waiting for the next minute.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--silence", type=float, default=SILENCE, help="seconds without heartbeat before a restart")
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, **options: Any) -> None:
         problem = checks.clock_refusal()
         if problem:
             raise CommandError(problem)

@@ -1,0 +1,74 @@
+"""Our side of a measurement. Each function runs in a process of its own and sets Django up itself."""
+
+from __future__ import annotations
+
+import resource
+import time
+from collections.abc import Callable
+from typing import Any
+
+from tests.benchmarks.vendors import Opened
+
+KILOBYTE = 1024  # the unit of ru_maxrss on Linux
+
+
+def prepare(opened: Opened, mode: str) -> int:
+    """Tables, connections, mappings and a lane. Returns the lane's id."""
+    import django
+
+    django.setup()
+    from django.core.management import call_command
+
+    from config.demo import shop as shops
+
+    call_command("migrate", verbosity=0)
+    return shops.furnish(opened, go_live=opened.go_live, sales_grouping=mode).lane.pk  # type: ignore[arg-type]
+
+
+def run(lane_id: int) -> dict[str, Any]:
+    """From opening the lane to the last confirmed entry, and nothing else."""
+    import django
+
+    django.setup()
+    from django.db import connection
+
+    from sync import runs
+    from sync.models import SyncLane
+
+    lane = SyncLane.objects.get(pk=lane_id)
+    statements = Counter()
+    resting, began = peak(), time.monotonic()
+    with connection.execute_wrapper(statements):
+        over = runs.work_to_rest(runs.open_run(lane, trigger="person"))
+    return {
+        "seconds": time.monotonic() - began, "statements": statements.number, "peak": peak(), "resting": resting,
+        "state": f"{over.state}: {over.sentence}",
+    }  # fmt: skip
+
+
+class Counter:
+    """Counts statements as Django sends them."""
+
+    def __init__(self) -> None:
+        self.number = 0
+
+    def __call__(self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:  # noqa: FBT001
+        self.number += 1
+        return execute(sql, params, many, context)
+
+
+def peak() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * KILOBYTE
+
+
+def compare(lane_id: int, books: dict[str, Any]) -> dict[str, int]:
+    """Square against the ledger, over all accounts."""
+    import django
+
+    django.setup()
+    from config.demo import report
+    from sync.models import SyncLane
+
+    found = report.compare(SyncLane.objects.get(pk=lane_id), **books)
+    unbooked = sum(abs(row.waiting) for row in found.rows)
+    return {"difference": sum(abs(row.difference) for row in found.rows) + unbooked, "doubled": found.doubled}
