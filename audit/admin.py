@@ -84,7 +84,7 @@ class AuditEntryAdmin(DetailAdmin):
             "raw": adminkit.pretty_json(row.detail),
         }
 
-    # --- export ---------------------------------------------------------------------------------------------------
+    # --- export ----------------------------------------------------------------------------------
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.export_view)
         return [path("export/", view, name="audit_auditentry_export"), *super().get_urls()]

@@ -16,7 +16,7 @@ from django.utils.decorators import method_decorator
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 
-# Apps whose own pages would let a person do harm: a queue schedule can run any function, an authenticator holds secrets.
+# Apps whose own pages would do harm: a queue schedule can run any function, an authenticator holds secrets.
 HIDDEN = frozenset({"django_q", "account", "mfa"})
 MENU = {
     "sync": ("Bookings", ("SyncItem", "Posting", "SyncRun", "SyncLane")),
@@ -40,8 +40,8 @@ class BackOffice(admin.AdminSite):
         self.disable_action("delete_selected")
 
     def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
-        models = [model_or_iterable] if isinstance(model_or_iterable, type) else list(model_or_iterable)
-        shown = [model for model in models if model._meta.app_label not in HIDDEN]
+        models: list[Any] = [model_or_iterable] if isinstance(model_or_iterable, type) else list(model_or_iterable)
+        shown: list[Any] = [model for model in models if model._meta.app_label not in HIDDEN]
         super().register(shown, admin_class, **options)
 
     # --- who may enter ----------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from audit.adminkit import admin_url, list_url, local_time, number
+from audit.adminkit import admin_url, ago, list_url, local_time, number
 from connections import clock
 from connections.models import Connection, Division
 from mappings.models import CustomerMapping, Decision, GLMapping
@@ -51,7 +51,7 @@ def context(request: HttpRequest) -> dict[str, Any]:
     return sections
 
 
-# --- tiles --------------------------------------------------------------------------------------------------------------
+# --- tiles --------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class Tile:
     figure: Any
@@ -78,8 +78,8 @@ def _record_tiles(causes: Sequence[Cause], days: Sequence[health.Day]) -> list[T
 def _heartbeat(now: datetime) -> Tile:
     beat = health.heartbeat()
     silent = health.is_silent(beat, now)
-    figure = local_time(beat) if beat else "never"
-    label = "last sign of life of a worker" + (": it does not answer" if silent else "")
+    figure = ago(beat, now) if beat else "never"
+    label = "a worker gave its last sign of life" + ("; it does not answer" if silent else "")
     return Tile(figure, label, list_url(SyncRun), "bad" if silent else "good", is_small=True)
 
 
@@ -91,10 +91,10 @@ def _oldest_due(now: datetime) -> Tile:
     what = f"oldest due: {'entry' if overdue.posting else 'lane'} {row}"
     late = (now - overdue.since).total_seconds() > health.SILENCE.total_seconds()
     url = admin_url(type(row), row.pk) if row else ""
-    return Tile(local_time(overdue.since), what, url, "bad" if late else "good", is_small=True)
+    return Tile(f"since {ago(overdue.since, now)}", what, url, "bad" if late else "good", is_small=True)
 
 
-# --- what needs a person --------------------------------------------------------------------------------------------------
+# --- what needs a person ------------------------------------------------------------------------
 def _cause(cause: Cause) -> dict[str, Any]:
     remedy = shown.REMEDIES[cause.kind]
     return {
@@ -106,13 +106,18 @@ def _cause(cause: Cause) -> dict[str, Any]:
         "sums": shown.sums(cause.sums),
         "oldest": local_time(cause.oldest),
         "url": shown.items_url(state="waiting", kind=cause.kind, subject=cause.subject),
-        "fix_url": shown.remedy_url(cause.kind, cause.subject),
+        "fix_url": shown.remedy_url(
+            cause.kind,
+            cause.subject,
+            since=cause.first_day,
+            division=min(cause.divisions) if len(cause.divisions) == 1 else None,
+        ),
         "fix_label": remedy.button,
     }
 
 
 DOUBTS = {
-    PostingState.CONFLICT: ("in conflict", "bad", "Exact holds something else under this reference. Look at both, then replay."),
+    PostingState.CONFLICT: ("in conflict", "bad", "Exact holds something else under this reference. Compare both."),
     PostingState.REFUSED: ("refused", "bad", "Exact said no. Put the cause right, then replay."),
     PostingState.SENDING: (
         "in doubt", "wait", "Sent, but no answer came. Tillbridge looks them up by itself and sends nothing twice."
@@ -197,7 +202,7 @@ def _undecided() -> list[Notice]:
     ]
 
 
-# --- the chart --------------------------------------------------------------------------------------------------------------
+# --- the chart ----------------------------------------------------------------------------------
 WIDTH, HEIGHT, FOOT, HEAD = 900, 200, 24, 16
 
 
@@ -255,7 +260,7 @@ def chart(days: Sequence[health.Day]) -> Chart | None:
     )
 
 
-# --- the set-up guide ---------------------------------------------------------------------------------------------------------
+# --- the set-up guide ---------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class Step:
     title: str
@@ -269,14 +274,14 @@ def guide(done: health.SetUp) -> list[Step]:
     """The steps from nothing to a lane that runs; the first one not done is the next."""
     steps = (
         ("Connect Square", "Add the connection and give consent.", done.square, "connections_connection_add"),
-        ("Connect Exact Online", "Add the connection, register the redirect address it shows, give consent.", done.exact,
+        ("Connect Exact Online", "Add the connection, register its redirect address, give consent.", done.exact,
          "connections_connection_add"),
         ("Choose the division", "Pin the division that Square is booked in.", done.division,
          "connections_division_changelist"),
         ("Say which account is which", "Add GL mappings: revenue per tax, clearing, cash, tips, fees.", done.mappings,
          "mappings_glmapping_changelist"),
-        ("Add a lane", "It says which locations are booked in which division, and how.", done.lane, "sync_synclane_add"),
-        ("Try it, then switch it on", "Press 'Run now' on the lane, look at the previews of some records, then switch it on.",
+        ("Add a lane", "It says which locations are booked where, and how.", done.lane, "sync_synclane_add"),
+        ("Try it, then switch it on", "Press 'Run now' on the lane, preview some records, then switch it on.",
          done.switched_on, "sync_synclane_changelist"),
     )  # fmt: skip
     following = next((place for place, step in enumerate(steps) if not step[2]), None)

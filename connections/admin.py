@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin, messages
@@ -41,6 +41,7 @@ words.add(
     {
         "connection.added": "connection added",
         "connection.changed": "connection changed",
+        "connection.removed": "connection removed",
         "connection.consent_started": "consent started",
         "connection.consent_denied": "consent declined at the vendor",
         "connection.consented": "consent given",
@@ -122,8 +123,8 @@ TEST = ConfirmedAction(
     explains="Asks the vendor a few questions and changes nothing.", run=test, done="tested",
 )  # fmt: skip
 READ_AGAIN = ConfirmedAction(
-    name="read", label="Refresh divisions", permission=AUTHORISE, confirms=False,
-    explains="Reads divisions or locations again.", run=read_again, done="read again",
+    name="read", label="Read divisions or locations again", permission=AUTHORISE, confirms=False,
+    explains="Asks the vendor what this consent reaches.", run=read_again, done="read again",
 )  # fmt: skip
 
 
@@ -154,7 +155,7 @@ class ConnectionAdmin(BackOfficeAdmin):
         ("Divisions", {"fields": ("current", "follow_current_division")}),
     )
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[str]:
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         fields = tuple(super().get_readonly_fields(request, obj))
         return (*fields, "system") if obj else fields
 
@@ -185,6 +186,11 @@ class ConnectionAdmin(BackOfficeAdmin):
                 f"The {' and '.join(moved).replace('_', ' ')} changed, and tokens of the former one are worthless."
             )
             credentials.require_consent(obj, f"{sentence} Give consent again.")
+
+    def delete_model(self, request: HttpRequest, obj: Connection) -> None:  # noqa: ARG002
+        """Only what nothing hangs on can go; the tokens go with it."""
+        self._record(obj, "connection.removed", [])
+        obj.delete()
 
     def _record(self, row: Connection, verb: str, changed: list[str]) -> None:
         fact = trail.Fact(verb, "connection", row.pk, row.label, detail={"fields": changed})
@@ -247,7 +253,7 @@ class ConnectionAdmin(BackOfficeAdmin):
         addresses = [(Connection.System(system).label, endpoints.redirect_address(system)) for system in systems]
         lines = format_html_join("", '<div>{}: <code class="copy">{}</code></div>', addresses)
         return format_html(
-            '{}<div class="help">Copy it letter for letter. Exact takes only an https address: put Tillbridge behind a '
+            '{}<div class="quiet">Copy it letter for letter. Exact takes only an https address: put Tillbridge behind a '
             "TLS proxy (or a tunnel, to try it out), set PUBLIC_URL to that address and restart. Square takes http "
             "only in its sandbox, for localhost.</div>",
             lines,

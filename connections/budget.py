@@ -53,16 +53,17 @@ def is_person() -> bool:
     return context.current().trigger in PEOPLE
 
 
-def take(connection_id: int, division: int, *, wait_at_most: float) -> None:
-    """Take one call. Sleeps at most `wait_at_most` seconds of the clock for it, else raises `Throttled`.
+def take(connection_id: int, division: int, *, wait_at_most: float) -> datetime:
+    """Take one call; returns the moment it was granted. Sleeps at most `wait_at_most` seconds of the clock for it.
 
-    Raises `RuntimeError` inside a transaction: no call goes out while one is open.
+    Raises `Throttled`, and `RuntimeError` inside a transaction: no call goes out while one is open.
     """
     give_up = clock.now() + timedelta(seconds=wait_at_most)
-    while pause := _attempt(connection_id, division):
-        if pause.until > give_up:
-            raise pause.error()
-        clock.sleep(pause.seconds)
+    while isinstance(decided := _attempt(connection_id, division), Pause):
+        if decided.until > give_up:
+            raise decided.error()
+        clock.sleep(decided.seconds)
+    return decided
 
 
 def require_errors_left(connection_id: int, division: int, endpoint: str) -> None:
@@ -134,7 +135,7 @@ def locked(connection_id: int, division: int, *, durable: bool = False) -> Itera
         budget.save()
 
 
-def _attempt(connection_id: int, division: int) -> Pause | None:
+def _attempt(connection_id: int, division: int) -> Pause | datetime:
     with locked(connection_id, division, durable=True) as budget:
         # Read under the lock: a time from before the wait for it would refill the bucket twice.
         now = clock.now()
@@ -143,7 +144,7 @@ def _attempt(connection_id: int, division: int) -> Pause | None:
         if pause is None:
             budget.tokens -= 1
             budget.day_remaining -= 1
-        return pause
+        return pause or now
 
 
 def _refill(budget: CallBudget, now: datetime) -> None:

@@ -17,31 +17,38 @@ from connections.providers.square.client import SquareClient
 # Where sessions come from. Tests put one here that mounts a sandbox in process.
 session_factory: Callable[[], requests.Session] = requests.Session
 
-# The longest a data call may take, in seconds of the clock; where the clock runs fast, never below a real second.
-LONGEST_CALL = 30.0
-CONNECT = 5.0
+# How long a data call may take to connect, be silent, and last; in seconds of the clock. Where the clock runs fast
+# they shrink with it, but never so far that a busy machine alone would make calls fail.
+CONNECT, SILENCE, LONGEST = 5.0, 20.0, 30.0
+SHORTEST_REAL = 1.0
+
+# Asked right before a write leaves: raises when whoever sends it may no longer do so.
+Guard = Callable[[], None]
 
 
 def answer_timeout() -> float:
-    """Seconds of the clock after which a call has ended, one way or the other. Leases are longer than this."""
-    return _real_timeout() * clock.current().speed
+    """Seconds of the clock after which a call has ended, one way or the other. Leases are longer than this.
+
+    Its length is looked at between two pieces of the answer, so that one more silence may follow the last look.
+    """
+    return sum(map(_real, (CONNECT, SILENCE, LONGEST))) * clock.current().speed
 
 
-def _real_timeout() -> float:
-    return max(1.0, LONGEST_CALL / clock.current().speed)
+def _real(seconds: float) -> float:
+    return max(SHORTEST_REAL, seconds / clock.current().speed)
 
 
 def square_client(connection: Connection, *, wait_at_most: float = WAIT_AT_MOST) -> SquareClient:
     return _square(connection, StoredTokens(connection.pk), wait_at_most)
 
 
-def exact_client(division: Division, *, wait_at_most: float = WAIT_AT_MOST) -> ExactClient:
+def exact_client(division: Division, *, wait_at_most: float = WAIT_AT_MOST, guard: Guard | None = None) -> ExactClient:
     """Pinned to the division: every data call carries it in its path.
 
     `wait_at_most`: seconds of the clock that one call may wait for the rate governor before it raises `Throttled`.
     """
     connection = division.connection
-    return _exact(connection, StoredTokens(connection.pk), wait_at_most, division=division.code)
+    return _exact(connection, StoredTokens(connection.pk), wait_at_most, division=division.code, guard=guard)
 
 
 def account_client(connection: Connection, *, wait_at_most: float = WAIT_AT_MOST) -> ExactClient:
@@ -64,14 +71,22 @@ def _square(connection: Connection, tokens: TokenSource, wait_at_most: float) ->
 
 
 def _exact(
-    connection: Connection, tokens: TokenSource, wait_at_most: float, *, division: int | None = None
+    connection: Connection,
+    tokens: TokenSource,
+    wait_at_most: float,
+    *,
+    division: int | None = None,
+    guard: Guard | None = None,
 ) -> ExactClient:
-    transport = _transport(connection, wait_at_most)
+    transport = _transport(connection, wait_at_most, guard)
     return ExactClient(endpoints.base_url(connection), division=division, tokens=tokens, transport=transport)
 
 
-def _transport(connection: Connection, wait_at_most: float) -> Transport:
-    observer = Ledger(connection, wait_at_most=wait_at_most)
-    longest = _real_timeout()
-    timeout = (min(CONNECT, longest), longest)
-    return Transport(session=session_factory(), timeout=timeout, longest=longest, observer=observer, now=clock.now)
+def _transport(connection: Connection, wait_at_most: float, guard: Guard | None = None) -> Transport:
+    return Transport(
+        session=session_factory(),
+        timeout=(_real(CONNECT), _real(SILENCE)),
+        longest=_real(LONGEST),
+        observer=Ledger(connection, wait_at_most=wait_at_most, guard=guard),
+        now=clock.now,
+    )

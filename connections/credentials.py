@@ -50,6 +50,10 @@ class NeedsConsent(NotAuthorised):
     """Only a person can go on: at the vendor's consent page."""
 
 
+class Superseded(NeedsConsent):
+    """A consent was given while these tokens were on their way: the newer ones count."""
+
+
 class Locked(NotAuthorised):
     """A stored secret cannot be opened with the present keys."""
 
@@ -153,7 +157,7 @@ def renew(connection_id: int, *, stale: Callable[[Connection], bool]) -> Connect
 
 
 def keep(row: Connection, grant: Grant, *, verb: str, **more: object) -> Connection:
-    """Store a pair in one update, if the fence is still the row's. Raises `NeedsConsent` when a consent came first."""
+    """Store a pair in one update, if the fence is still the row's. Raises `Superseded` when a consent came first."""
     values = {
         "access_token": grant.access,
         "refresh_token": grant.refresh,
@@ -170,7 +174,7 @@ def keep(row: Connection, grant: Grant, *, verb: str, **more: object) -> Connect
         **more,
     }
     if not _stored(row, values, verb=verb):
-        raise NeedsConsent("Somebody gave consent while the token was renewed; the newer tokens count.", code="revoked")
+        raise Superseded("Somebody gave consent meanwhile; the newer tokens count.", code="revoked")
     return Connection.objects.get(pk=row.pk)
 
 
@@ -232,6 +236,8 @@ def _refresh(row: Connection, *, client_secret: str, refresh_token: str) -> Conn
     try:
         grant = grants.refresh(row, client_secret=client_secret, refresh_token=refresh_token, ledger=ledger)
         kept = keep(row, grant, verb="connection.token_renewed")
+    except Superseded:
+        return usable(row.pk)
     except VendorError as problem:
         return _without_tokens(row, problem)
     finally:
@@ -242,8 +248,6 @@ def _refresh(row: Connection, *, client_secret: str, refresh_token: str) -> Conn
 
 def _without_tokens(row: Connection, problem: VendorError) -> Connection:
     """What a failed refresh means. Returns the row while its access token is still good, else raises."""
-    if isinstance(problem, NeedsConsent):
-        raise problem
     if isinstance(problem, NotAuthorised | Refused):
         raise _ask_for_consent(row, problem.sentence) from problem
     if isinstance(problem, NoAnswer) and row.system == Connection.System.EXACT:

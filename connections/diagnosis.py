@@ -19,6 +19,7 @@ from connections.providers.errors import (
     VendorError,
 )
 from connections.providers.exact import resources
+from connections.providers.exact.client import ExactClient
 from connections.providers.square.oauth import SCOPES
 
 # A page waits for the answer, so it waits for the governor no longer than this.
@@ -39,6 +40,7 @@ PROBES = (
 class Kind(StrEnum):
     LIVE = "live"
     NO_CONSENT = "no_consent"
+    DIVISION_GONE = "division_gone"
     REVOKED = "revoked"
     WRONG_REGION = "wrong_region"
     MISSING_SCOPE = "missing_scope"
@@ -101,10 +103,15 @@ def _is_elsewhere(row: Connection) -> Verdict | None:
 
 def _exact(row: Connection) -> Verdict:
     me = clients.testing_exact_client(row, division=None, wait_at_most=PATIENCE).me()
-    pinned = row.divisions.filter(is_pinned=True).values_list("code", flat=True).first()
-    division = pinned or me.current_division
+    division = row.divisions.filter(is_pinned=True).values_list("code", flat=True).first() or me.current_division
     client = clients.testing_exact_client(row, division=division, wait_at_most=PATIENCE)
-    reached = client.divisions(division)
+    reached = client.divisions(me.current_division)
+    if division not in {found.code for found in reached}:
+        return Verdict(
+            Kind.DIVISION_GONE,
+            f"The consent works, but no longer reaches division {division}, which is pinned. "
+            "Give the user access to it in Exact, or unpin it.",
+        )
     missing = list(_unreadable(client))
     if missing:
         return Verdict(
@@ -118,7 +125,7 @@ def _exact(row: Connection) -> Verdict:
     )
 
 
-def _unreadable(client: clients.ExactClient) -> Iterator[str]:
+def _unreadable(client: ExactClient) -> Iterator[str]:
     for resource, name in PROBES:
         try:
             client.first(resource.path, select=resource.select)

@@ -24,6 +24,12 @@ from connections.providers.exact.payloads import Me
 
 logger = logging.getLogger(__name__)
 ACTIVE = 1
+# What a comparison writes; other columns of the row belong to others.
+COMPARED = (
+    "name", "registration_number", "vat_number", "currency", "country", "is_active", "read_at",
+    "held_reason", "held_at",
+)  # fmt: skip
+PINNED = ("is_pinned", "pinned_name", "pinned_registration_number", "held_reason", "held_at")
 
 
 class NotConfirmable(Exception):
@@ -55,7 +61,7 @@ def unpin(division: Division, *, by: str) -> Division:
     with transaction.atomic():
         row = _locked(division)
         row.is_pinned, row.held_reason, row.held_at = False, "", None
-        row.save()
+        row.save(update_fields=PINNED)
         _record(row, "division.unpinned", by=by)
     return row
 
@@ -122,7 +128,7 @@ def _take_over(division: Division, found: payloads.Division, now: datetime) -> b
     division.is_active, division.read_at = found.status == ACTIVE, now
     reason = _difference(division)
     is_held = _hold(division, reason, now)
-    division.save()
+    division.save(update_fields=None if is_new else COMPARED)
     if is_new:
         _record(division, "division.discovered", name=division.name)
     return is_held
@@ -149,7 +155,7 @@ def _vanish(division: Division, now: datetime) -> bool:
     division.is_active, division.read_at = False, now
     reason = f"This consent no longer reaches division {division.code} '{division.pinned_name or division.name}'."
     is_held = _hold(division, reason if division.is_pinned else "", now)
-    division.save()
+    division.save(update_fields=COMPARED)
     return is_held
 
 
@@ -179,7 +185,7 @@ def _pin(division: Division, *, by: str, verb: str) -> Division:
             )
         row.is_pinned, row.held_reason, row.held_at = True, "", None
         row.pinned_name, row.pinned_registration_number = row.name, row.registration_number
-        row.save()
+        row.save(update_fields=PINNED)
         _record(row, verb, by=by, name=row.name, registration_number=row.registration_number)
     return row
 

@@ -17,6 +17,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models.query_utils import DeferredAttribute
+from django.utils.text import capfirst
 from encrypted_fields.fields import EncryptedTextField
 
 # Version byte 0x80 and a time stamp whose first bytes are zero until the year 2106, in URL-safe base 64.
@@ -159,7 +160,12 @@ class SealedTextField(Sealing):
         return super().get_lookup(lookup_name) if lookup_name == "isnull" else None
 
     def formfield(self, **kwargs: Any) -> forms.Field:
-        options = {"required": not self.blank, "label": self.verbose_name, "help_text": self.help_text, **kwargs}
+        options = {
+            "required": not self.blank,
+            "label": capfirst(self.verbose_name),
+            "help_text": self.help_text,
+            **kwargs,
+        }
         options.pop("widget", None)
         return SealedFormField(**options)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from audit import context
@@ -19,10 +19,13 @@ WAIT_AT_MOST = 20.0
 class Ledger:
     """Observes the data calls of one connection: asks the governor before, writes a row and teaches it after."""
 
-    def __init__(self, connection: Connection, *, wait_at_most: float = WAIT_AT_MOST) -> None:
+    def __init__(
+        self, connection: Connection, *, wait_at_most: float = WAIT_AT_MOST, guard: Callable[[], None] | None = None
+    ) -> None:
         self.connection_id = connection.pk
         self.is_exact = connection.system == Connection.System.EXACT
         self.wait_at_most = wait_at_most
+        self.guard = guard
 
     def before(self, call: Call) -> None:
         if not self.is_exact:
@@ -30,6 +33,9 @@ class Ledger:
             return
         budget.require_errors_left(self.connection_id, call.division or 0, call.path)
         budget.take(self.connection_id, call.division or 0, wait_at_most=self.wait_at_most)
+        # Last of all: the governor may have let us wait, or the machine may have slept.
+        if self.guard and call.method != "GET":
+            self.guard()
 
     def after(
         self, call: Call, *, status: int | None, duration_ms: int, headers: Mapping[str, str], error: VendorError | None

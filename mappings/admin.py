@@ -9,6 +9,7 @@ from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.dateparse import parse_date
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -16,7 +17,7 @@ from audit import adminkit, trail, words
 from audit.adminkit import BackOfficeAdmin, ReadOnlyAdmin, badge, local_time, number
 from audit.trail import Fact
 from connections import clock
-from connections.models import Location
+from connections.models import Division, Location
 from mappings.bookkeeping.legs import ProblemKind
 from mappings.models import (
     ClosedPeriod,
@@ -42,6 +43,8 @@ TONES = {Decision.PROPOSED: "wait", Decision.MATCHED: "good", Decision.CONFLICT:
 SOLVED_BY_A_RULE = (ProblemKind.UNMAPPED_ACCOUNT, ProblemKind.UNMAPPED_TAX, ProblemKind.AMBIGUOUS_TAX)
 SOLVED_BY_A_CUSTOMER = (ProblemKind.UNMAPPED_CUSTOMER,)
 CUSTOMER = "C"
+# Django's jQuery first: the merged order of scripts follows from this.
+NARROWING = ("admin/js/vendor/jquery/jquery.min.js", "admin/js/jquery.init.js", "tillbridge/narrowing.js")
 
 for _name, _model in (("glmapping", GLMapping), ("customermapping", CustomerMapping)):
     adminkit.add_subject(_name, _model)
@@ -60,7 +63,7 @@ class DecisionAdmin(BackOfficeAdmin):
 
     solves: Sequence[ProblemKind] = ()
 
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: FBT001 - Django's
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         obj.decided_by, obj.decided_at = request.user.get_username(), clock.now()
         super().save_model(request, obj, form, change)
         name = str(self.opts.model_name)
@@ -79,6 +82,14 @@ class DecisionAdmin(BackOfficeAdmin):
         trail.record([fact], at=obj.decided_at)
         kinds = tuple(kind.value for kind in self.solves)
         mapping_changed.send(sender=type(obj), division_id=obj.division_id, kinds=kinds)
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """Today and the only division there is, unless the link that led here knows better."""
+        initial: dict[str, Any] = {"effective_from": clock.now().date(), **super().get_changeform_initial_data(request)}
+        if isinstance(initial["effective_from"], str):
+            initial["effective_from"] = parse_date(initial["effective_from"]) or clock.now().date()
+        pinned = list(Division.objects.filter(is_pinned=True).values_list("pk", flat=True)[:2])
+        return {"division": pinned[0], **initial} if len(pinned) == 1 else initial
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
         """A decision is taken back by a later one, not removed: entries that were booked by it refer to it."""
@@ -123,7 +134,7 @@ class CustomerMappingAdmin(DecisionAdmin):
     form = CustomerForm
     solves = SOLVED_BY_A_CUSTOMER
     list_display = ("name", "square_customer_id", "debtor", "status_shown", "effective_from", "division", "decided")
-    list_filter = ("status", ("division", admin.RelatedOnlyFieldListFilter))
+    list_filter = ("status", "division")
     list_select_related = ("debtor", "division")
     search_fields = ("square_customer_id__exact", "square_name__istartswith", "debtor__code__exact")
     search_help_text = "Square customer id, beginning of the name, or code of the Exact account"
@@ -141,11 +152,10 @@ class CustomerMappingAdmin(DecisionAdmin):
         return str(row)
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        return {
-            "status": Decision.MATCHED,
-            "effective_from": clock.now().date(),
-            **super().get_changeform_initial_data(request),
-        }
+        return {"status": Decision.MATCHED, **super().get_changeform_initial_data(request)}
+
+    class Media:
+        js = NARROWING
 
 
 class RuleForm(_RuleForm):
@@ -163,6 +173,9 @@ class RuleForm(_RuleForm):
         held = self.instance.location
         if held and held not in dict(known):
             known.append((held, held))
+        self.fields[
+            "tender"
+        ].help_text = "CARD, CASH, GIFT_CARD, or EXTERNAL: and Square's type, such as EXTERNAL:CHECK"
         self.fields["location"].choices = [("", "every location"), *known]  # type: ignore[attr-defined]  # a ChoiceField
 
     def clean(self) -> dict[str, Any]:
@@ -193,13 +206,13 @@ class GLMappingAdmin(DecisionAdmin):
     form = RuleForm
     solves = SOLVED_BY_A_RULE
     list_display = ("rule", "account", "vat_code", "status_shown", "effective_from", "division", "decided")
-    list_filter = ("role", "status", ("division", admin.RelatedOnlyFieldListFilter))
+    list_filter = ("role", "status", "division")
     list_select_related = ("account", "vat_code", "division")
     search_fields = ("tax_name__istartswith", "tender__iexact", "account__code__exact", "category__istartswith")
     search_help_text = "Beginning of a tax name or category, a tender, or a GL account code"
     autocomplete_fields = ("account", "vat_code")
     readonly_fields = ("evidence", "decided_by", "decided_at")
-    empty = "No rule yet. Each ledger role needs one that says which GL account it goes to; begin with revenue and its taxes."
+    empty = "No rule yet. Each ledger role needs one that names its GL account; begin with revenue and its taxes."
     fieldsets = (
         (None, {"fields": ("division", "role")}),
         (
@@ -217,19 +230,16 @@ class GLMappingAdmin(DecisionAdmin):
     )  # fmt: skip
 
     class Media:
-        js = ("tillbridge/narrowing.js",)
+        js = NARROWING
 
     @admin.display(description="rule", ordering="role")
     def rule(self, row: GLMapping) -> str:
         return str(row)
 
-    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        return {"effective_from": clock.now().date(), **super().get_changeform_initial_data(request)}
 
-
-# --- Reference data, as last read from Exact -------------------------------------------------------------------------------
+# --- Reference data, as last read from Exact ----------------------------------------------------
 class ReferenceAdmin(ReadOnlyAdmin):
-    list_filter: Any = ("is_blocked", ("division", admin.RelatedOnlyFieldListFilter))
+    list_filter = ("is_blocked", "division")
     list_select_related = ("division",)
     search_fields = ("code__istartswith", "name__icontains")
     search_help_text = "Beginning of the code, or part of the name"
@@ -270,7 +280,7 @@ class LedgerAccountAdmin(ReferenceAdmin):
 
     def offered(self, request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
         role = request.GET.get("role", "")
-        return rows.filter(type__in=ACCOUNT_TYPES[Role(role)]) if role in Role else rows
+        return rows.filter(type__in=ACCOUNT_TYPES[Role(role)]) if role in set(Role) else rows
 
 
 @admin.register(VatCode)
@@ -298,7 +308,7 @@ class DebtorAccountAdmin(ReferenceAdmin):
 @admin.register(ClosedPeriod)
 class ClosedPeriodAdmin(ReadOnlyAdmin):
     list_display = ("journal", "year_shown", "period", "starts", "ends", "division")
-    list_filter = (("division", admin.RelatedOnlyFieldListFilter),)
+    list_filter = ("division",)
     list_select_related = ("division",)
     empty = "No closed period is known. Exact is asked whenever a division's data is read."
 

@@ -71,7 +71,8 @@ def _rules(division: Division, vat_accounts: Mapping[str, str]) -> Iterable[Rule
         code = vat_code.code if vat_code else ""
         yield Rule(
             id=row.pk, role=Role(row.role), vat_code=code,
-            account=Account(account.remote_id, account.code, account.type), cost_center=row.cost_center, cost_unit=row.cost_unit, effective_from=row.effective_from,
+            account=Account(account.remote_id, account.code, account.type), effective_from=row.effective_from,
+            cost_center=row.cost_center, cost_unit=row.cost_unit,
             vat_account=vat_accounts.get(code, ""), location=row.location, tender=row.tender, tax_name=row.tax_name,
             tax_rate=row.tax_rate, category=row.category, customer_kind=row.customer_kind, fee_type=row.fee_type,
             payout_entry_type=row.payout_entry_type,

@@ -21,18 +21,26 @@ class LostGrip(Exception):
     """The lease ran out or went to somebody else. Whatever was being done must not be written."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Grip:
     """Proof that we hold the lane. Every write of a worker is conditional on it (`still_held`)."""
 
     lane_id: int
     fence: int
+    held_until: datetime
 
     def still_held(self, *, at: datetime) -> None:
         """Renew the lease in the caller's transaction. Raises `LostGrip`."""
+        until = at + lease()
         held = SyncLane.objects.filter(pk=self.lane_id, fence=self.fence, lease_until__gt=at)
-        if held.update(lease_until=at + lease()) != 1:
+        if held.update(lease_until=until) != 1:
             raise LostGrip(f"lane {self.lane_id} is no longer ours (fence {self.fence})")
+        self.held_until = until
+
+    def require_time(self) -> None:
+        """Right before a request leaves: raises `LostGrip` unless its answer must come while the lane is still ours."""
+        if clock.now() + timedelta(seconds=clients.answer_timeout()) >= self.held_until:
+            raise LostGrip(f"too little is left of the lease of lane {self.lane_id} to send anything")
 
     def release(self) -> None:
         SyncLane.objects.filter(pk=self.lane_id, fence=self.fence).update(lease_until=None)
@@ -57,10 +65,11 @@ def take(lane: SyncLane) -> Grip:
         if _rivals(lane).filter(lease_until__gt=now).exists():
             raise Busy(f"another lane of division {lane.division} is at work")
         free = SyncLane.objects.filter(Q(lease_until=None) | Q(lease_until__lte=now), pk=lane.pk)
-        if free.update(fence=F("fence") + 1, lease_until=now + lease()) != 1:
+        until = now + lease()
+        if free.update(fence=F("fence") + 1, lease_until=until) != 1:
             raise Busy(f"lane {lane} is at work")
         fence = SyncLane.objects.values_list("fence", flat=True).get(pk=lane.pk)
-    return Grip(lane_id=lane.pk, fence=fence)
+    return Grip(lane_id=lane.pk, fence=fence, held_until=until)
 
 
 def _rivals(lane: SyncLane) -> QuerySet[SyncLane]:

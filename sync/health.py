@@ -35,6 +35,8 @@ class Cause:
     count: int = 0
     sums: dict[str, int] = field(default_factory=dict)
     oldest: datetime | None = None
+    first_day: date | None = None
+    divisions: set[int] = field(default_factory=set)
 
     @property
     def needs_a_person(self) -> bool:
@@ -46,8 +48,14 @@ def causes() -> list[Cause]:
     rows = (
         SyncItem.objects.filter(state=ItemState.WAITING)
         .order_by()
-        .values("problem_kind", "problem_subject", "currency")
-        .annotate(count=Count("pk"), total=Sum("amount"), oldest=Min("waiting_since"), sentence=Max("problem"))
+        .values("problem_kind", "problem_subject", "currency", "lane__division")
+        .annotate(
+            count=Count("pk"),
+            total=Sum("amount"),
+            oldest=Min("waiting_since"),
+            sentence=Max("problem"),
+            first_day=Min("local_day"),
+        )
     )
     found: dict[tuple[str, str], Cause] = {}
     for row in rows:
@@ -55,8 +63,10 @@ def causes() -> list[Cause]:
         kind = ProblemKind(row["problem_kind"] or ProblemKind.UNSUPPORTED)
         cause = found.setdefault(key, Cause(kind, row["problem_subject"], row["sentence"]))
         cause.count += row["count"]
-        cause.sums[row["currency"]] = row["total"]
+        cause.sums[row["currency"]] = cause.sums.get(row["currency"], 0) + row["total"]
         cause.oldest = min(filter(None, (cause.oldest, row["oldest"])), default=None)
+        cause.first_day = min(filter(None, (cause.first_day, row["first_day"])), default=None)
+        cause.divisions.add(row["lane__division"])
     return sorted(found.values(), key=lambda cause: (not cause.needs_a_person, -cause.count, cause.subject))[
         :MOST_CAUSES
     ]

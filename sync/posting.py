@@ -275,6 +275,6 @@ def _fact(posting: Posting, state: str, **detail: Any) -> Fact:
 
 def backoff(attempts: int) -> timedelta:
     """Doubles from half a minute to an hour, with up to a quarter of jitter so that lanes do not march in step."""
-    pause = min(LAST_RETRY, FIRST_RETRY * 2 ** max(0, min(attempts - 1, 12)))
+    pause: timedelta = min(LAST_RETRY, FIRST_RETRY * 2 ** max(0, min(attempts - 1, 12)))
     jitter: float = random.uniform(1.0, 1.25)  # noqa: S311 - no secret hangs on it
     return pause * jitter

@@ -6,7 +6,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django_q.tasks import async_task
 
 from connections import clock, credentials
@@ -34,7 +34,7 @@ def work(run_id: int) -> str:
 def sweep() -> int:
     """Open lanes that are due and wake every run that waits for nothing any more. Returns how many were rung."""
     now = clock.now()
-    for lane in SyncLane.objects.filter(is_enabled=True, due_at__lte=now).select_related("division", "source"):
+    for lane in _due_lanes(now).select_related("division__connection", "source"):
         _open_due(lane)
     waiting = overdue()
     for run in waiting:
@@ -52,8 +52,13 @@ def overdue() -> list[SyncRun]:
 
 def is_anything_due() -> bool:
     """Whether a sweep would find work."""
-    due = SyncLane.objects.filter(is_enabled=True, due_at__lte=clock.now(), paused_reason="")
-    return due.exists() or bool(overdue())
+    return _due_lanes(clock.now()).exists() or bool(overdue())
+
+
+def _due_lanes(now: datetime) -> QuerySet[SyncLane]:
+    """A lane that was just switched on has no time yet and is due at once."""
+    due = Q(due_at=None) | Q(due_at__lte=now)
+    return SyncLane.objects.filter(due, is_enabled=True, paused_reason="")
 
 
 def _lane_is_free(now: datetime) -> Q:

@@ -7,7 +7,7 @@ on the list and a button on the page; `add_subject("posting", Posting)` lets the
 from audit.adminkit.actions import CannotDo, ConfirmedAction, Outcome
 from audit.adminkit.base import BackOfficeAdmin, BoundedPaginator, DetailAdmin, ReadOnlyAdmin
 from audit.adminkit.filters import ChoiceFilter, ExactFilter, RangeFilter, exact_filter, range_filter
-from audit.adminkit.formats import admin_url, amount, badge, link, list_url, local_time, number, pretty_json
+from audit.adminkit.formats import admin_url, ago, amount, badge, link, list_url, local_time, number, pretty_json
 from audit.adminkit.registry import add_action, add_subject, now, read_clock_from, subject_url
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "add_action",
     "add_subject",
     "admin_url",
+    "ago",
     "amount",
     "badge",
     "exact_filter",

@@ -83,7 +83,7 @@ def perform(
         "action": action,
         "count": count,
         "noun": _noun(page, count),
-        "rows": list(rows[:SHOWN]),
+        "rows": [page.describe(row) for row in rows[:SHOWN]],
         "more": max(0, count - SHOWN),
         "stake": page.stake(rows) if count <= MOST else (),
         "objection": objection,

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import admin
 from django.contrib.admin.options import IS_POPUP_VAR
 from django.contrib.admin.utils import unquote
+from django.contrib.admin.widgets import AdminTextareaWidget, AutocompleteSelect, RelatedFieldWidgetWrapper
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.db.models import Model, QuerySet
+from django.db.models import Model, QuerySet, TextField
+from django.forms import Media
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -49,6 +51,17 @@ class BoundedPaginator(_Paginator):
         return self._found > CAP
 
 
+class NamedAutocomplete(AutocompleteSelect):
+    """Says what to do while nothing is chosen: an empty one has no name for a screen reader."""
+
+    def build_attrs(self, base_attrs: dict[str, Any], extra_attrs: dict[str, Any] | None = None) -> dict[str, Any]:
+        return {**super().build_attrs(base_attrs, extra_attrs), "data-placeholder": "Choose; type to search"}
+
+    @property
+    def media(self) -> Any:
+        return super().media + Media(js=["admin/js/jquery.init.js", "tillbridge/names.js"])
+
+
 class BackOfficeAdmin(_ModelAdmin):
     """`exact_search`: lookups compared for equality (so that an index answers), or functions term -> primary keys.
     `empty`: what a list without any row says, and what to do next.
@@ -61,9 +74,10 @@ class BackOfficeAdmin(_ModelAdmin):
     show_facets = admin.ShowFacets.NEVER
     exact_search: Sequence[str | Callable[[str], Iterable[int]]] = ()
     confirmed_actions: Sequence[ConfirmedAction] = ()
+    formfield_overrides = {TextField: {"widget": AdminTextareaWidget(attrs={"rows": 3})}}
     empty = ""
 
-    # --- search ---------------------------------------------------------------------------------------------------
+    # --- search ----------------------------------------------------------------------------------
     def get_search_fields(self, request: HttpRequest) -> list[str] | tuple[str, ...]:
         return ("pk",) if self.exact_search else super().get_search_fields(request)
 
@@ -84,7 +98,7 @@ class BackOfficeAdmin(_ModelAdmin):
                 found.update(self.model._default_manager.filter(**{way: term}).values_list("pk", flat=True)[:FOUND])
         return found
 
-    # --- actions --------------------------------------------------------------------------------------------------
+    # --- actions ---------------------------------------------------------------------------------
     def verbs(self) -> dict[str, ConfirmedAction]:
         """Own actions and those an upper app has added, by name."""
         return {action.name: action for action in (*self.confirmed_actions, *registry.added_actions(self.model))}
@@ -102,6 +116,10 @@ class BackOfficeAdmin(_ModelAdmin):
     def stake(self, rows: QuerySet[Any]) -> Sequence[tuple[str, Any]]:  # noqa: ARG002 - for those that have one
         """What a confirm page says about the rows beside their number: (label, value)."""
         return ()
+
+    def describe(self, row: Any) -> str:
+        """A row in the list of a confirm page."""
+        return str(row)
 
     def buttons(self, request: HttpRequest, row: Model) -> list[dict[str, Any]]:
         return [
@@ -136,9 +154,24 @@ class BackOfficeAdmin(_ModelAdmin):
         return super().change_view(request, object_id, form_url, {"buttons": buttons, **(extra_context or {})})
 
     def changelist_view(self, request: HttpRequest, extra_context: Mapping[str, Any] | None = None) -> HttpResponse:
-        return super().changelist_view(request, {"empty": self.empty, **(extra_context or {})})
+        named = {"title": capfirst(str(self.opts.verbose_name_plural)), "empty": self.empty}
+        return super().changelist_view(request, {**named, **(extra_context or {})})
 
-    # --- within ---------------------------------------------------------------------------------------------------
+    # --- forms -----------------------------------------------------------------------------------
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name in self.get_autocomplete_fields(request) and "widget" not in kwargs:
+            kwargs["widget"] = NamedAutocomplete(db_field, self.admin_site, using=kwargs.get("using"))
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """A related row is opened from a form, never changed or removed from within another row's form."""
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if field is not None and isinstance(field.widget, RelatedFieldWidgetWrapper):
+            widget = field.widget
+            widget.can_add_related = widget.can_change_related = widget.can_delete_related = False
+        return field
+
+    # --- within ----------------------------------------------------------------------------------
     def _name(self, page: str) -> str:
         return f"admin:{self.opts.app_label}_{self.opts.model_name}_{page}"
 

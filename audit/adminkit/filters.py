@@ -94,6 +94,8 @@ class RangeFilter(admin.ListFilter):
             "selected": not (first or last),
             "query_string": changelist.get_query_string(remove=names),
             "display": "Any time",
+            "first": first.isoformat() if first else "",
+            "last": last.isoformat() if last else "",
         }
         for label, span in spans(timezone.localdate()):
             ends = [end.isoformat() for end in span]

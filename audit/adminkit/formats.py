@@ -24,7 +24,12 @@ TONES = frozenset({"good", "busy", "wait", "bad", "quiet"})
 
 def number(value: Decimal | int, *, places: int | None = None) -> str:
     """In the reader's form, with a real minus sign."""
-    text = formats.number_format(Decimal(abs(value)), decimal_pos=places, use_l10n=True, force_grouping=True)
+    text = formats.number_format(
+        value.copy_abs() if isinstance(value, Decimal) else Decimal(abs(value)),
+        decimal_pos=places,
+        use_l10n=True,
+        force_grouping=True,
+    )
     return f"{MINUS}{text}" if value < 0 else text
 
 
@@ -58,6 +63,16 @@ def local_time(value: datetime | date | None, *, seconds: bool = False) -> SafeS
     local = timezone.localtime(value)
     text = formats.date_format(local, "j M Y H:i:s" if seconds else "j M Y H:i")
     return format_html('<time datetime="{}">{}</time>', local.isoformat(), text)
+
+
+def ago(then: datetime, now: datetime) -> str:
+    """How long ago, as roughly as people say it."""
+    seconds = (now - then).total_seconds()
+    for size, word in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
+        if seconds >= size:
+            count = round(seconds / size)
+            return f"{count} {word}{'' if count == 1 else 's'} ago"
+    return "just now"
 
 
 def link(url: str, text: Any) -> SafeString:

@@ -10,7 +10,17 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
-from audit.adminkit import DetailAdmin, admin_url, exact_filter, link, local_time, number, pretty_json, range_filter
+from audit.adminkit import (
+    DetailAdmin,
+    admin_url,
+    exact_filter,
+    link,
+    list_url,
+    local_time,
+    number,
+    pretty_json,
+    range_filter,
+)
 from audit.models import AuditEntry
 from sync.admin import legs, shown, timeline
 from sync.admin.verbs import POSTING_VERBS, stake_of
@@ -33,14 +43,13 @@ class PostingAdmin(DetailAdmin):
         "day",
         "document",
         "journal",
-        "group",
         "total_shown",
         "state_shown",
         "exact_number",
         "what",
     )
     list_filter = (
-        "state", "document", ("lane", admin.RelatedOnlyFieldListFilter), range_filter("date", "entry date", holds_moments=False),
+        "state", "document", "lane", range_filter("date", "entry date", holds_moments=False),
         exact_filter("run_id", "run"),
     )  # fmt: skip
     exact_search = ("reference", "remote_id", entries_with_number)
@@ -94,7 +103,7 @@ class PostingAdmin(DetailAdmin):
             "lane_url": admin_url(SyncLane, row.lane_id),
             "run_url": admin_url(SyncRun, row.run_id) if row.run_id else "",
             "corrects_url": admin_url(Posting, row.corrects_id) if row.corrects_id else "",
-            "audit_url": shown.list_url(AuditEntry, source=row.reference),
+            "audit_url": list_url(AuditEntry, source=row.reference),
             "timeline": timeline.of([row.reference]),
         }
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin
+from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
 from django.core.exceptions import ValidationError
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
@@ -24,7 +25,9 @@ from sync.models import LaneLocation, SyncLane, SyncRun
 if TYPE_CHECKING:
     _Form = forms.ModelForm[SyncLane]
     _Inline = admin.TabularInline[LaneLocation, SyncLane]
+    _FormSet = forms.BaseInlineFormSet[LaneLocation, SyncLane, forms.ModelForm[LaneLocation]]
 else:
+    _FormSet = forms.BaseInlineFormSet
     _Form = forms.ModelForm
     _Inline = admin.TabularInline
 
@@ -63,10 +66,29 @@ class LaneForm(_Form):
         self.add_error(name, ValidationError(problem))
 
 
+class FeedFormSet(_FormSet):
+    """Rows of the table of locations, each control with a name of its own for a screen reader."""
+
+    def add_fields(self, form: Any, index: int | None) -> None:
+        super().add_fields(form, index)
+        place = "new row" if index is None else f"row {index + 1}"
+        for name, label in (("location", "Location"), ("DELETE", "Remove location")):
+            if name in form.fields:
+                form.fields[name].widget.attrs["aria-label"] = f"{label}, {place}"
+
+
 class LocationInline(_Inline):
     model = LaneLocation
+    formset = FeedFormSet
     extra = 0
     readonly_fields = ("cursor",)
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """A plain choice: locations are read from Square, not made here."""
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if field is not None and isinstance(field.widget, RelatedFieldWidgetWrapper):
+            field.widget = field.widget.widget
+        return field
 
 
 @admin.register(SyncLane)
@@ -79,11 +101,11 @@ class SyncLaneAdmin(BackOfficeAdmin):
     list_select_related = ("source", "division")
     search_fields = ("label",)
     autocomplete_fields = ("collective_debtor",)
-    readonly_fields = ("paused_reason", "due_at")
+    readonly_fields = ("paused_reason", "next_run")
     empty = "There is no lane yet. Add one: it says which Square locations are booked in which Exact division, and how."
     fieldsets = (
         (None, {"fields": ("label", "flow", "source", "division")}),
-        ("When", {"fields": ("is_enabled", "paused_reason", "cadence_minutes", "due_at", "go_live")}),
+        ("When", {"fields": ("is_enabled", "paused_reason", "cadence_minutes", "next_run", "go_live")}),
         ("How it books", {"fields": ("sales_grouping", "clearing_grouping", "day_closes_after_hours", "adopts")}),
         ("Where it books", {"fields": ("sales_journal", "clearing_journal", "cash_journal")}),
         ("Customers", {"fields": ("collective_debtor", "unknown_customers")}),
@@ -91,10 +113,9 @@ class SyncLaneAdmin(BackOfficeAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[SyncLane]:
         newest = SyncRun.objects.filter(lane=OuterRef("pk")).order_by("-id")
-        return (
-            super()
-            .get_queryset(request)
-            .annotate(newest_run=Subquery(newest.values("pk")[:1]), newest_state=Subquery(newest.values("state")[:1]))
+        lanes: QuerySet[SyncLane] = super().get_queryset(request)
+        return lanes.annotate(
+            newest_run=Subquery(newest.values("pk")[:1]), newest_state=Subquery(newest.values("state")[:1])
         )
 
     @admin.display(description="state")
@@ -117,7 +138,7 @@ class SyncLaneAdmin(BackOfficeAdmin):
     def waiting(self, lane: SyncLane) -> SafeString:
         return link(shown.items_url(lane=lane.pk, state="waiting"), "waiting records")
 
-    def save_model(self, request: HttpRequest, obj: SyncLane, form: Any, change: bool) -> None:  # noqa: FBT001 - Django's
+    def save_model(self, request: HttpRequest, obj: SyncLane, form: Any, change: bool) -> None:
         """Switched on, a lane is due at once. The trail keeps which choices changed."""
         if obj.is_enabled and obj.due_at is None:
             obj.due_at = clock.now()

@@ -10,8 +10,8 @@ from audit import adminkit
 from mappings.bookkeeping.legs import LegPlan, ledger
 from mappings.models import GLMapping, LedgerAccount
 from sync.admin import shown
-from sync.models import Leg, Posting
 from sync.legs import plan_of
+from sync.models import Leg, Posting
 
 DOCUMENTS = {"sales_entry": "Sales entry", "bank_entry": "Bank entry", "cash_entry": "Cash entry"}
 
@@ -73,8 +73,8 @@ def named(code: str, names: Mapping[str, str]) -> str:
 def shown_leg(leg: Leg, names: Mapping[str, str]) -> ShownLeg:
     """A stored leg; its `posting` must be loaded."""
     return _shown(
-        plan_of(leg), names, reference=leg.reference, state=shown.leg_badge(leg), posting=leg.posting, problem=leg.problem,
-        kind=leg.problem_kind, subject=leg.problem_subject,
+        plan_of(leg), names, reference=leg.reference, state=shown.leg_badge(leg), posting=leg.posting,
+        problem=leg.problem, kind=leg.problem_kind, subject=leg.problem_subject,
     )  # fmt: skip
 
 

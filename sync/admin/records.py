@@ -1,4 +1,4 @@
-"""Records on the screen: each Square payment, what it owes the books, what became of it, and what it would become now."""
+"""Records on the screen: each Square payment, what it owes the books, what became of it or would become now."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from connections.models import Division
 from sync import actions
 from sync.admin import legs, shown, square, timeline
 from sync.admin.verbs import ITEM_VERBS, stake_of
+from sync.legs import plan_of
 from sync.models import Leg, SyncItem, SyncLane
 
 
@@ -40,18 +41,20 @@ def items_of_entry(term: str) -> Iterable[int]:
 class SyncItemAdmin(DetailAdmin):
     confirmed_actions = ITEM_VERBS
     detail_template = "admin/sync/record.html"
-    list_display = ("took", "receipt", "square_id", "location", "tender", "amount", "state_shown", "what")
+    list_display = ("took", "receipt", "square_id", "location", "tender", "money", "state_shown", "what")
     list_display_links = ("took", "receipt")
     list_filter = (
-        "state", "problem_kind", exact_filter("problem_subject", "cause"), ("lane", admin.RelatedOnlyFieldListFilter),
-        ("location", admin.RelatedOnlyFieldListFilter), range_filter("took_place_at", "time"),
+        "state", "problem_kind", exact_filter("problem_subject", "cause"), "lane",
+        "location", range_filter("took_place_at", "time"),
         exact_filter("local_day", "day"),
     )  # fmt: skip
     list_select_related = ("location",)
     exact_search = ("source_id", "order_id", items_with_reference, items_of_entry)
     search_help_text = "Square payment id, Square order id, or reference (TB-...); the whole of it"
     sortable_by = ()
-    empty = "No payments have been read yet. Switch a lane on, or press 'Run now' on it: the first run reads them from Square."
+    empty = (
+        "No payments have been read yet. Switch a lane on, or press 'Run now' on it: its run reads them from Square."
+    )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[SyncItem]:
         rows = super().get_queryset(request)
@@ -59,6 +62,11 @@ class SyncItemAdmin(DetailAdmin):
 
     def stake(self, rows: QuerySet[Any]) -> Sequence[tuple[str, Any]]:
         return stake_of(rows, total="amount")
+
+    def describe(self, row: SyncItem) -> str:
+        return (
+            f"{row.receipt_number or row.source_id}, {row.local_day:%-d %b}, {shown.written(row.amount, row.currency)}"
+        )
 
     @admin.display(description="taken")
     def took(self, item: SyncItem) -> SafeString:
@@ -73,7 +81,7 @@ class SyncItemAdmin(DetailAdmin):
         return item.source_id
 
     @admin.display(description="amount")
-    def amount(self, item: SyncItem) -> SafeString:
+    def money(self, item: SyncItem) -> SafeString:
         return shown.money(item.amount, item.currency)
 
     @admin.display(description="state")
@@ -85,10 +93,10 @@ class SyncItemAdmin(DetailAdmin):
         found = shown.remedy(item.problem_kind)
         return shown.explained(found.title, item.problem_subject) if found else ""
 
-    # --- one record ---------------------------------------------------------------------------------------------------
+    # --- one record ------------------------------------------------------------------------------
     def detail(self, request: HttpRequest, row: SyncItem) -> Mapping[str, Any]:  # noqa: ARG002
         stored = list(row.legs.select_related("posting").order_by("id"))
-        plans = [legs.plan_of(leg) for leg in stored]
+        plans = [plan_of(leg) for leg in stored]
         names = legs.names_of(row.lane.division_id, plans)
         entries = {leg.posting.pk: leg.posting for leg in stored if leg.posting}
         found = shown.remedy(row.problem_kind)
@@ -98,7 +106,7 @@ class SyncItemAdmin(DetailAdmin):
             "badge": shown.item_badge(row),
             "amount": shown.money(row.amount, row.currency),
             "remedy": found,
-            "fix_url": shown.remedy_url(row.problem_kind, row.problem_subject),
+            "fix_url": shown.fix_url(row),
             "square": square.side(row),
             "legs": [legs.shown_leg(leg, names) for leg in stored],
             "entries": [_entry(posting) for posting in entries.values()],
@@ -108,7 +116,7 @@ class SyncItemAdmin(DetailAdmin):
             "raw": pretty_json(row.payload),
         }
 
-    # --- preview ------------------------------------------------------------------------------------------------------
+    # --- preview ---------------------------------------------------------------------------------
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.preview_view)
         return [path("<int:item_id>/preview/", view, name="sync_syncitem_preview"), *super().get_urls()]

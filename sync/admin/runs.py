@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 
+from audit import words
 from audit.adminkit import DetailAdmin, admin_url, link, list_url, local_time, number
 from audit.models import AuditEntry
 from connections import clock
@@ -119,7 +120,7 @@ class SyncRunAdmin(DetailAdmin):
         "refused",
     )
     list_display_links = ("number",)
-    list_filter = ("state", "trigger", ("lane", admin.RelatedFieldListFilter))
+    list_filter = ("state", "trigger", "lane")
     list_select_related = ("lane",)
     sortable_by = ()
     empty = "No run yet. Runs begin by schedule once a lane is switched on, or with 'Run now' on a lane."
@@ -167,6 +168,7 @@ class SyncRunAdmin(DetailAdmin):
             "title": f"Run {row.pk} of {row.lane}",
             "run": row,
             "badge": shown.run_badge(row),
+            "because": words.TRIGGERS.get(row.trigger, row.trigger),
             "progress": state,
             "counts": [(name, state.texts[name], label) for name, label in COUNTS],
             "progress_url": reverse("admin:sync_syncrun_progress", args=[row.pk]) if row.is_open else "",

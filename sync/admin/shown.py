@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -12,7 +13,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 
-from audit.adminkit import amount, badge, list_url
+from audit.adminkit import amount, badge, list_url, number
 from connections.money import UnknownCurrency, to_decimal
 from mappings.bookkeeping.legs import ProblemKind
 from sync.lifecycle import ItemState, LegState, PostingState, RunState
@@ -24,17 +25,17 @@ RUN_TONES = {
     RunState.QUEUED: "busy", RunState.RUNNING: "busy", RunState.PAUSED: "wait", RunState.DONE: "good",
     RunState.FAILED: "bad", RunState.CANCELLED: "quiet",
 }  # fmt: skip
-ITEM_WORDS = {
-    ItemState.EXTRACTED: ("read", "busy"), ItemState.RESOLVED: ("being booked", "busy"), ItemState.DONE: ("booked", "good"),
-    ItemState.WAITING: ("waiting", "wait"), ItemState.DISMISSED: ("dismissed", "quiet"),
+ITEM_TONES = {
+    ItemState.EXTRACTED: "busy", ItemState.RESOLVED: "busy", ItemState.DONE: "good", ItemState.WAITING: "wait",
+    ItemState.DISMISSED: "quiet",
 }  # fmt: skip
 LEG_TONES = {
     LegState.WAITING: "wait", LegState.READY: "busy", LegState.POSTING: "busy", LegState.POSTED: "busy",
     LegState.CONFIRMED: "good", LegState.REVERSED: "quiet", LegState.REFUSED: "bad", LegState.DISMISSED: "quiet",
 }  # fmt: skip
 POSTING_TONES = {
-    PostingState.DRAFT: "busy", PostingState.SENDING: "busy", PostingState.POSTED: "busy", PostingState.CONFIRMED: "good",
-    PostingState.REVERSED: "quiet", PostingState.CONFLICT: "bad", PostingState.REFUSED: "bad",
+    PostingState.DRAFT: "busy", PostingState.SENDING: "busy", PostingState.POSTED: "busy",
+    PostingState.CONFIRMED: "good", PostingState.REVERSED: "quiet", PostingState.CONFLICT: "bad", PostingState.REFUSED: "bad",
 }  # fmt: skip
 
 
@@ -66,8 +67,8 @@ REMEDIES: Mapping[ProblemKind, Remedy] = {
         "Map customer",
     ),
     ProblemKind.AMBIGUOUS_TAX: Remedy(
-        "Two taxes on one line", "Tillbridge does not guess a VAT code. Put the tax right in Square, or book it in Exact "
-        "by hand and dismiss the record."
+        "Two taxes on one line", "Tillbridge does not guess a VAT code. Put the tax right in Square, or book it in "
+        "Exact by hand and dismiss the record."
     ),
     ProblemKind.UNREADABLE: Remedy(
         "Record cannot be read", "Kept as it came. Replay it once Square or Tillbridge has been put right."
@@ -76,7 +77,7 @@ REMEDIES: Mapping[ProblemKind, Remedy] = {
         "Unknown currency", "Tillbridge cannot count in it. Book it by hand and dismiss the record with the reason."
     ),
     ProblemKind.ODD_AMOUNT: Remedy(
-        "Amount that cannot be", "Look at the payment in Square. Book it by hand if it is right, then dismiss the record."
+        "Amount that cannot be", "Look at the payment in Square. If it is right, book it by hand and dismiss the record."
     ),
     ProblemKind.NO_ORDER: Remedy("Order not there yet", "Nothing to do: it is read again by itself."),
     ProblemKind.NO_LINES: Remedy("Order without lines yet", "Nothing to do: it is read again by itself."),
@@ -113,8 +114,8 @@ def remedy(kind: str) -> Remedy | None:
     return REMEDIES.get(ProblemKind(kind)) if kind else None
 
 
-def remedy_url(kind: str, subject: str) -> str:
-    """Where the cause is put right, with what is known filled in."""
+def remedy_url(kind: str, subject: str, *, since: date | None = None, division: int | None = None) -> str:
+    """Where the cause is put right, with what is known filled in: a rule must hold from the first day that waits."""
     found = remedy(kind)
     if found is None or not found.page:
         return ""
@@ -122,7 +123,12 @@ def remedy_url(kind: str, subject: str) -> str:
         url = reverse(found.page)
     except NoReverseMatch:
         return ""
-    hints = {"square_customer_id": subject} if found.page == ADD_CUSTOMER else {}
+    hints: dict[str, Any] = (
+        {"effective_from": since, "division": division} if found.page in {ADD_RULE, ADD_CUSTOMER} else {}
+    )
+    if found.page == ADD_CUSTOMER:
+        hints["square_customer_id"] = subject
+    hints = {name: value for name, value in hints.items() if value}
     return f"{url}?{urlencode(hints)}" if hints else url
 
 
@@ -139,12 +145,24 @@ def items_url(*, lane: int | None = None, **filters: str) -> str:
     return list_url(SyncItem, **chosen, **({"lane__id__exact": lane} if lane else {}))
 
 
+def fix_url(item: SyncItem) -> str:
+    """Where what keeps this record waiting is put right."""
+    division = item.lane.division_id
+    return remedy_url(item.problem_kind, item.problem_subject, since=item.local_day, division=division)
+
+
 def decimal(minor: int, currency: str) -> Decimal:
     """For showing only: of a currency nobody can count in, the bare number of minor units."""
     try:
         return to_decimal(minor, currency)
     except UnknownCurrency:
         return Decimal(minor)
+
+
+def written(minor: int, currency: str) -> str:
+    """In running text: EUR 12.10."""
+    value = decimal(minor, currency)
+    return f"{currency} {number(value, places=max(0, -int(value.as_tuple().exponent)))}".strip()
 
 
 def money(minor: int | None, currency: str) -> SafeString:
@@ -158,8 +176,7 @@ def sums(per_currency: Mapping[str, int]) -> SafeString:
 
 
 def item_badge(item: Any) -> SafeString:
-    word, tone = ITEM_WORDS[ItemState(item.state)]
-    return badge(word, tone)
+    return badge(item.get_state_display(), ITEM_TONES[ItemState(item.state)])
 
 
 def leg_badge(leg: Any) -> SafeString:

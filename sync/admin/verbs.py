@@ -53,7 +53,7 @@ def stake_of(rows: QuerySet[Any], *, total: str) -> Sequence[tuple[str, Any]]:
     return (("Money", shown.sums(dict(sums))), ("Division", names))
 
 
-# --- Records ------------------------------------------------------------------------------------------------------------
+# --- Records ------------------------------------------------------------------------------------
 def is_waiting(item: SyncItem) -> bool:
     return item.state == ItemState.WAITING
 
@@ -67,13 +67,15 @@ ITEM_VERBS = (
         permission=REPLAY_ITEMS,
         run=tallied(lambda request, rows, _reason: actions.replay_items(rows, by=by(request))),
         done="on the way to be booked",
-        reversible="Replaying changes nothing in Exact by itself; an entry that is booked then stays until it is reversed.",
+        reversible="Replaying changes nothing in Exact by itself; an entry that is booked then stays until it is "
+        "reversed.",
         applies=is_waiting,
     ),
     ConfirmedAction(
         name="dismiss",
         label="Dismiss",
-        explains="Says that these records are not to be booked by Tillbridge: it leaves them alone from now on. Do this "
+        explains="Says that these records are not to be booked by Tillbridge: it leaves them alone from now on. Do "
+        "this "
         "when your books hold them already, or never should.",
         permission=DISMISS,
         run=tallied(lambda request, rows, reason: actions.dismiss(rows, reason=reason, by=by(request))),
@@ -95,7 +97,8 @@ ITEM_VERBS = (
     ConfirmedAction(
         name="release",
         label="Release for booking",
-        explains="Lets records from before the lane's go-live date be booked. Make sure that your books do not hold them yet.",
+        explains="Lets records from before the lane's go-live date be booked. Make sure that your books do not hold "
+        "them yet.",
         permission=RELEASE,
         run=tallied(lambda request, rows, _reason: actions.release(rows, by=by(request))),
         done="released for booking",
@@ -105,23 +108,25 @@ ITEM_VERBS = (
     ),
 )
 
-# --- Entries ------------------------------------------------------------------------------------------------------------
+# --- Entries -------------------------------------------------------------------------------------
 POSTING_VERBS = (
     ConfirmedAction(
         name="replay",
         label="Replay",
-        explains="Makes these entries anew under the same reference and books them with the next run. Each is looked up "
+        explains="Makes these entries anew under the same reference and books them with the next run. Each is looked "
+        "up "
         "in Exact first, so that it is never booked twice.",
         permission=REPLAY_POSTINGS,
         run=tallied(lambda request, rows, _reason: actions.replay_postings(rows, by=by(request))),
         done="on the way to be booked",
-        reversible="Replaying changes nothing in Exact by itself; an entry that is booked then stays until it is reversed.",
+        reversible="Replaying changes nothing in Exact by itself; an entry that is booked then stays until it is "
+        "reversed.",
         applies=lambda posting: posting.state in {PostingState.REFUSED, PostingState.CONFLICT},
     ),
 )
 
 
-# --- Lanes and runs ------------------------------------------------------------------------------------------------------
+# --- Lanes and runs -----------------------------------------------------------------------------
 def run_now(request: HttpRequest, rows: QuerySet[SyncLane], reason: str) -> Outcome:
     """Opens each lane; from the page of one lane the person goes to its run."""
     del reason
@@ -170,7 +175,8 @@ LANE_VERBS = (
     ConfirmedAction(
         name="pause",
         label="Pause",
-        explains="Stops the lane: no run begins, by schedule or by hand, until somebody resumes it. Nothing is lost; Square "
+        explains="Stops the lane: no run begins, by schedule or by hand, until somebody resumes it. Nothing is lost; "
+        "Square "
         "is read from where the lane left off.",
         permission=RUN,
         run=each(lambda lane, name, reason: actions.pause(lane, reason=reason, by=name)),
@@ -204,7 +210,7 @@ RUN_VERBS = (
 )
 
 
-# --- From the audit trail ----------------------------------------------------------------------------------------------------
+# --- From the audit trail -----------------------------------------------------------------------
 def replay_failures(request: HttpRequest, rows: QuerySet[AuditEntry], reason: str) -> Outcome:
     """Replays the records and entries that the chosen facts tell of, each once."""
     del reason
@@ -240,7 +246,8 @@ def _replays(request: HttpRequest, postings: QuerySet[Posting], items: QuerySet[
 AUDIT_VERB = ConfirmedAction(
     name="replay",
     label="Replay what failed",
-    explains="Replays the records and entries that these facts tell of, with the mappings as they are now. What may stand "
+    explains="Replays the records and entries that these facts tell of, with the mappings as they are now. What may "
+    "stand "
     "in Exact already is looked up first: nothing is booked twice.",
     permission=REPLAY_ITEMS,
     run=replay_failures,

@@ -44,7 +44,7 @@ class Work:
 
     @cached_property
     def exact(self) -> ExactClient:
-        return clients.exact_client(self.lane.division)
+        return clients.exact_client(self.lane.division, guard=self.grip.require_time)
 
     @cached_property
     def decisions(self) -> Decisions:

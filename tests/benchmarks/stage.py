@@ -41,10 +41,14 @@ def measure(mode: str, payments: int) -> Measured:
     from tests.benchmarks import pipeline, vendors
 
     with tempfile.TemporaryDirectory(prefix="tillbridge-bench-") as folder:
-        os.environ |= {"TILLBRIDGE_DATA": folder, "DATABASE_URL": f"sqlite:///{folder}/bench.sqlite3"}
+        os.environ |= {
+            "DJANGO_SETTINGS_MODULE": "config.settings", "TILLBRIDGE_DATA": folder,
+            "DATABASE_URL": f"sqlite:///{folder}/bench.sqlite3",
+        }  # fmt: skip
         pipe, theirs = PROCESSES.Pipe()
         sandbox = PROCESSES.Process(target=vendors.serve_month, args=(theirs, payments, DAYS), daemon=True)
         sandbox.start()
+        theirs.close()
         opened = pipe.recv()
         os.environ |= opened.environment
         lane = _in_a_process(pipeline.prepare, opened, mode)

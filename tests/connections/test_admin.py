@@ -3,14 +3,18 @@ from __future__ import annotations
 import re
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.admin import site
+from django.contrib.auth.models import Permission, User
+from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 from pytest_django.fixtures import Settings
 
 from audit.models import AuditEntry
-from connections import divisions
+from connections import divisions, locations
+from connections.admin import ConnectionAdmin
 from connections.credentials import StoredTokens
+from connections.forms import ConnectionForm
 from connections.models import Connection, Division, VendorCall
 from tests.connections.vendors import EXACT_APP, MAIN, OTHER, SECRET, Vendors
 
@@ -21,6 +25,11 @@ def page(browser: Client, name: str, *args: object, **data: object) -> str:
     answer = browser.get(reverse(f"admin:connections_{name}", args=args), data)
     assert answer.status_code == 200
     return answer.content.decode()
+
+
+def change(browser: Client, row: Connection, **values: str) -> None:
+    url = reverse("admin:connections_connection_change", args=[row.pk])
+    assert browser.post(url, {**ENTERED, "client_secret": "", **values}).status_code == 302
 
 
 def press(browser: Client, row: Connection | Division, name: str, **data: object) -> str:
@@ -61,10 +70,7 @@ def test_the_pages_show_the_redirect_address_and_how_exact_gets_its_https(browse
 
 def test_an_empty_secret_input_keeps_the_stored_one(browser: Client, vendors: Vendors) -> None:
     row = vendors.exact()
-    browser.post(
-        reverse("admin:connections_connection_change", args=[row.pk]),
-        {**ENTERED, "label": "New name", "client_secret": ""},
-    )
+    change(browser, row, label="New name")
     seen = Connection.objects.get()
     assert (seen.label, seen.client_secret.open(), seen.status) == ("New name", SECRET, Connection.Status.LIVE)
     assert AuditEntry.objects.get(verb="connection.changed").detail == {"fields": ["label"]}
@@ -94,9 +100,7 @@ def test_a_fast_clock_takes_no_real_connection(browser: Client, vendors: Vendors
 
 def test_another_region_needs_another_consent(browser: Client, vendors: Vendors) -> None:
     row = vendors.exact()
-    browser.post(
-        reverse("admin:connections_connection_change", args=[row.pk]), {**ENTERED, "region": "be", "client_secret": ""}
-    )
+    change(browser, row, region="be")
     seen = Connection.objects.get()
     assert (seen.region, seen.status) == ("be", Connection.Status.NEEDS_CONSENT)
     assert "region changed" in seen.status_reason
@@ -104,14 +108,16 @@ def test_another_region_needs_another_consent(browser: Client, vendors: Vendors)
 
 def test_saving_the_form_does_not_bring_back_an_old_token(browser: Client, vendors: Vendors) -> None:
     row = vendors.exact()
-    before = Connection.objects.get().access_token.token
-    browser.post(
-        reverse("admin:connections_connection_change", args=[row.pk]),
-        {**ENTERED, "label": "Other", "client_secret": ""},
-    )
+    stale = Connection.objects.get()
     vendors.time.advance(580)
     StoredTokens(row.pk).current()
-    assert Connection.objects.get().access_token.token != before
+    renewed = Connection.objects.get().access_token.token
+    form = ConnectionForm({**ENTERED, "label": "Other", "client_secret": ""}, instance=stale)
+    assert form.is_valid()
+    with transaction.atomic():
+        ConnectionAdmin(Connection, site).save_model(None, form.save(commit=False), form, change=True)
+    seen = Connection.objects.get()
+    assert (seen.label, seen.access_token.token) == ("Other", renewed)
 
 
 def test_testing_tells_live_from_revoked(browser: Client, vendors: Vendors) -> None:
@@ -176,6 +182,17 @@ def test_a_list_with_unopenable_secrets_is_shown(browser: Client, vendors: Vendo
     assert "SALT_KEY" in page(browser, "connection_change", row.pk)
 
 
+def test_a_connection_with_divisions_cannot_be_removed_and_an_unused_one_leaves_a_fact(
+    browser: Client, vendors: Vendors
+) -> None:
+    used, unused = vendors.exact(), vendors.square(is_connected=False)
+    vendors.division(used)
+    for row in (used, unused):
+        browser.post(reverse("admin:connections_connection_delete", args=[row.pk]), {"post": "yes"})
+    assert list(Connection.objects.all()) == [used]
+    assert AuditEntry.objects.filter(verb="connection.removed", actor="anna").count() == 1
+
+
 def test_the_request_ledger_is_read_only(browser: Client, vendors: Vendors) -> None:
     divisions.discover(vendors.exact())
     call = VendorCall.objects.latest("id")
@@ -183,6 +200,21 @@ def test_the_request_ledger_is_read_only(browser: Client, vendors: Vendors) -> N
     page(browser, "vendorcall_change", call.pk)
     assert browser.get(reverse("admin:connections_vendorcall_add")).status_code == 403
     assert browser.post(reverse("admin:connections_vendorcall_delete", args=[call.pk])).status_code == 403
+
+
+def test_who_may_only_look_sees_every_page_and_no_secret(client: Client, plain_http: None, vendors: Vendors) -> None:
+    row, square = vendors.exact(), vendors.square()
+    division, place = vendors.division(row), locations.discover(square)[0]
+    ben = User.objects.create_user("ben", is_staff=True)
+    ben.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
+    client.force_login(ben)
+    text = page(client, "connection_change", row.pk) + page(client, "connection_changelist")
+    text += page(client, "division_change", division.pk) + page(client, "location_change", place.pk)
+    text += page(client, "location_changelist") + page(client, "division_changelist")
+    assert "Koffiehuis BV" in text
+    assert "Give consent" not in text
+    secrets = [SECRET, row.client_secret.token, row.access_token.open(), row.access_token.token]
+    assert not [secret for secret in secrets if secret in text]
 
 
 def test_an_unpermitted_person_neither_tests_nor_confirms(client: Client, plain_http: None, vendors: Vendors) -> None:

@@ -63,8 +63,7 @@ def test_four_workers_never_exceed_sixty_in_any_minute(row: Connection) -> None:
     def work() -> None:
         try:
             while clock.now() < stop:
-                budget.take(row.pk, MAIN, wait_at_most=30)
-                admitted.append(CallBudget.objects.values_list("refilled_at", flat=True).get(division=MAIN))
+                admitted.append(budget.take(row.pk, MAIN, wait_at_most=60))
         finally:
             databases.close_all()
 
@@ -75,9 +74,8 @@ def test_four_workers_never_exceed_sixty_in_any_minute(row: Connection) -> None:
     finally:
         restore()
     times = sorted(admitted)
-    assert len(times) > 150
-    # The time is read again after the decision, so a neighbour's may be noted: one per other worker.
-    assert max(sum(1 for t in times if start <= t < start + timedelta(seconds=60)) for start in times) <= 60 + 3
+    assert len(times) > 100
+    assert max(sum(1 for t in times if start <= t < start + timedelta(seconds=60)) for start in times) <= 60
 
 
 def test_the_day_is_spent_by_machines_down_to_a_tenth_and_by_people_to_the_end(
@@ -141,9 +139,10 @@ def test_a_429_stops_everybody_until_the_minute_is_over(vendors: Vendors) -> Non
 def test_the_governor_takes_a_lower_limit_from_the_headers(vendors: Vendors) -> None:
     vendors.site.register_app(EXACT_APP, SECRET, [], limits=AppLimits(minute=12))
     client = clients.exact_client(vendors.division(vendors.exact()), wait_at_most=0)
+    for _ in range(2):
+        list(client.read(resources.JOURNALS))
     with pytest.raises(Throttled):
-        for _ in range(20):
-            list(client.read(resources.JOURNALS))
+        list(client.read(resources.JOURNALS))
     assert CallBudget.objects.get(division=MAIN).minute_limit == 12
     assert 429 not in [entry.status for entry in vendors.sandbox.log.entries]
 

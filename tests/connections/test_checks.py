@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from django.core.checks import run_checks
 from django.core.exceptions import ImproperlyConfigured
+from django.db import IntegrityError
 from pytest_django.fixtures import Settings
 
 from connections import checks, endpoints
@@ -27,13 +28,15 @@ def test_sealing_keys_are_a_list_of_long_keys(settings: Settings, salts: object,
     assert found() == {problem}
 
 
-def test_sqlite_without_wal_and_immediate_is_refused(settings: Settings) -> None:
-    settings.DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "OPTIONS": {"timeout": 20}}}
+def test_sqlite_without_wal_and_immediate_is_refused(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = {"ENGINE": "django.db.backends.sqlite3", "OPTIONS": {"timeout": 20}}
+    monkeypatch.setitem(settings.DATABASES, "default", plain)
     assert [problem.id for problem in checks.database_options(None)] == ["connections.E003"]
 
 
-def test_a_connection_pool_is_refused(settings: Settings) -> None:
-    settings.DATABASES = {"default": {"ENGINE": "django.db.backends.postgresql", "OPTIONS": {"pool": True}}}
+def test_a_connection_pool_is_refused(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    pooled = {"ENGINE": "django.db.backends.postgresql", "OPTIONS": {"pool": True}}
+    monkeypatch.setitem(settings.DATABASES, "default", pooled)
     assert [problem.id for problem in checks.database_options(None)] == ["connections.E004"]
 
 
@@ -97,7 +100,5 @@ def test_a_local_exact_sandbox_takes_its_address_from_the_setting(settings: Sett
     ],
 )
 def test_the_database_refuses_an_exact_connection_that_leads_nowhere(fields: dict[str, str], name: str) -> None:
-    from django.db import IntegrityError
-
     with pytest.raises(IntegrityError, match=name):
         Connection.objects.create(system="exact", label="x", client_id="app", **fields)

@@ -12,7 +12,7 @@ from django.db import transaction
 
 from audit.models import AuditEntry
 from connections import clients, credentials, divisions, grants
-from connections.credentials import Locked, NeedsConsent, StoredTokens
+from connections.credentials import Locked, NeedsConsent, StoredTokens, Superseded
 from connections.models import Connection, VendorCall
 from connections.providers.errors import NotAuthorised, Throttled, Unreachable
 from connections.providers.exact import resources
@@ -140,9 +140,10 @@ def test_a_consent_given_while_a_refresh_is_under_way_counts(vendors: Vendors) -
     grant = grants.refresh(mine, client_secret=SECRET, refresh_token=refresh, ledger=credentials.TokenLedger(mine))
     vendors.give(row, user="piet")
     given = secrets_of(row)
-    with pytest.raises(NeedsConsent):
+    with pytest.raises(Superseded):
         credentials.keep(mine, grant, verb="connection.token_renewed")
     assert secrets_of(row) == given
+    assert StoredTokens(row.pk).current() == given[0]
 
 
 def test_a_vendor_out_of_reach_costs_nothing_while_the_token_is_good(vendors: Vendors) -> None:

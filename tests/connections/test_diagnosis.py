@@ -6,7 +6,7 @@ from connections import diagnosis
 from connections.diagnosis import Kind
 from connections.models import CallBudget, Connection
 from connections.sandbox.faults import Fault
-from tests.connections.vendors import EXACT_APP, SECRET, Vendors
+from tests.connections.vendors import EXACT_APP, MAIN, OTHER, SECRET, Vendors
 
 pytestmark = pytest.mark.django_db(transaction=True)
 FULL = ["MERCHANT_PROFILE_READ", "PAYMENTS_READ", "ORDERS_READ", "CUSTOMERS_READ"]
@@ -69,6 +69,16 @@ def test_an_exact_app_that_may_not_list_divisions(vendors: Vendors) -> None:
     verdict = diagnosis.test_connection(vendors.exact())
     assert verdict.kind == Kind.MISSING_SCOPE
     assert "organization.administration" in verdict.sentence
+
+
+def test_a_pinned_division_out_of_reach(vendors: Vendors) -> None:
+    row = vendors.exact()
+    vendors.division(row)
+    vendors.site.set_current_division(OTHER)
+    vendors.site.remove_division(MAIN)
+    verdict = diagnosis.test_connection(row)
+    assert verdict.kind == Kind.DIVISION_GONE
+    assert str(MAIN) in verdict.sentence
 
 
 def test_a_square_consent_without_a_scope_is_told_which(vendors: Vendors) -> None:

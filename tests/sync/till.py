@@ -13,16 +13,22 @@ from django.db import transaction
 from audit import trail
 from audit.trail import Fact
 from connections.models import Connection, Division, Location, VendorCall
-from mappings.bookkeeping.legs import Account, Debtor, Document, LegKind, LegPlan, Line, Problem, ProblemKind, ledger
+from mappings.bookkeeping.legs import Account, Debtor, Document, LegKind, LegPlan, Line, ProblemKind, ledger
 from mappings.models import DebtorAccount, GLMapping, Journal, LedgerAccount, VatCode
 from mappings.roles import Role
-from sync.models import Beat, LaneLocation, Leg, Posting, SyncItem, SyncLane, SyncRun
 from sync.legs import content_of, digest_of
+from sync.models import Beat, LaneLocation, Leg, Posting, SyncItem, SyncLane, SyncRun
 
 CHART = (
-    ("1300", "Trade debtors", 20), ("1105", "Square clearing", 12), ("1000", "Cash", 10), ("8000", "Revenue 21 %", 110),
-    ("8001", "Revenue 9 %", 110), ("2150", "Tips to pay out", 60), ("4960", "Payment fees", 120), ("1500", "VAT to pay 21 %", 24),
-)  # fmt: skip
+    ("1300", "Trade debtors", 20),
+    ("1105", "Square clearing", 12),
+    ("1000", "Cash", 10),
+    ("8000", "Revenue 21 %", 110),
+    ("8001", "Revenue 9 %", 110),
+    ("2150", "Tips to pay out", 60),
+    ("4960", "Payment fees", 120),
+    ("1500", "VAT to pay 21 %", 24),
+)
 AR = Account("guid-1300", "1300", 20)
 CLEARING = Account("guid-1105", "1105", 12)
 COUNTER = Debtor("guid-counter", "Counter sales", is_collective=True)
@@ -44,10 +50,19 @@ class Shop:
         at = datetime.combine(day, time(9, 30), UTC) + timedelta(minutes=number % 480)
         source_id = fields.pop("source_id", f"PAY{number:06}")
         values: dict[str, Any] = {
-            "order_id": f"ORD{number:06}", "receipt_number": f"R{number:04}", "tender": "CARD", "source_updated_at": at,
-            "took_place_at": at, "local_day": day, "currency": "EUR", "amount": amount, "payload": payload(number, at, amount),
-            "digest": "0" * 64, "created_at": self.now, "changed_at": self.now,
-        }  # fmt: skip
+            "order_id": f"ORD{number:06}",
+            "receipt_number": f"R{number:04}",
+            "tender": "CARD",
+            "source_updated_at": at,
+            "took_place_at": at,
+            "local_day": day,
+            "currency": "EUR",
+            "amount": amount,
+            "payload": payload(number, at, amount),
+            "digest": "0" * 64,
+            "created_at": self.now,
+            "changed_at": self.now,
+        }
         return SyncItem.objects.create(
             lane=self.lane, location=self.location, source_id=source_id, **{**values, **fields}
         )
@@ -55,23 +70,45 @@ class Shop:
     def waiting(self, number: int, kind: ProblemKind, subject: str = "", **fields: Any) -> SyncItem:
         sentence = fields.pop("problem", f"No rule says what {subject} is. Add one; this record then goes on.")
         return self.payment(
-            number, state="waiting", problem_kind=kind, problem_subject=subject, problem=sentence, waiting_since=self.now, **fields
+            number,
+            state="waiting",
+            problem_kind=kind,
+            problem_subject=subject,
+            problem=sentence,
+            waiting_since=self.now,
+            **fields,
         )
 
     def leg(self, item: SyncItem, plan: LegPlan, *, posting: Posting | None = None, **fields: Any) -> Leg:
         values = {
-            "lane": self.lane, "division": self.division, "location": self.location, "reference": reference(item.pk, plan.kind),
-            "document": plan.document, "journal": plan.journal, "date": plan.date, "currency": plan.currency,
-            "amount": plan.total, "content": content_of(plan), "digest": digest_of(plan), "state": "ready", "order_id": item.order_id,
-        }  # fmt: skip
+            "lane": self.lane,
+            "division": self.division,
+            "location": self.location,
+            "reference": reference(item.pk, plan.kind),
+            "document": plan.document,
+            "journal": plan.journal,
+            "date": plan.date,
+            "currency": plan.currency,
+            "amount": plan.total,
+            "content": content_of(plan),
+            "digest": digest_of(plan),
+            "state": "ready",
+            "order_id": item.order_id,
+        }
         return Leg.objects.create(item=item, kind=plan.kind, posting=posting, **{**values, **fields})
 
     def sale(self, item: SyncItem) -> LegPlan:
         vat = round(item.amount * 21 / 121)
         line = Line(
-            Role.REVENUE, Account("guid-8000", "8000", 110), item.amount - vat, vat_code="2", vat=vat, vat_account="1500",
-            rule=self.rules["revenue"].pk, note="revenue · VAT 21 · 21 %",
-        )  # fmt: skip
+            Role.REVENUE,
+            Account("guid-8000", "8000", 110),
+            item.amount - vat,
+            vat_code="2",
+            vat=vat,
+            vat_account="1500",
+            rule=self.rules["revenue"].pk,
+            note="revenue · VAT 21 · 21 %",
+        )
         return LegPlan(
             LegKind.SALE, item.order_id, 0, Document.SALES_ENTRY, "70", item.local_day, "EUR", AR, COUNTER, (line,)
         )
@@ -79,18 +116,39 @@ class Shop:
     def receipt(self, item: SyncItem) -> LegPlan:
         line = Line(Role.RECEIVABLES, AR, item.amount, debtor=COUNTER.id, note="the account of the sale")
         return LegPlan(
-            LegKind.RECEIPT, item.source_id, 0, Document.BANK_ENTRY, "21", item.local_day, "EUR", CLEARING, COUNTER, (line,)
+            LegKind.RECEIPT,
+            item.source_id,
+            0,
+            Document.BANK_ENTRY,
+            "21",
+            item.local_day,
+            "EUR",
+            CLEARING,
+            COUNTER,
+            (line,),
         )
 
     def entry(self, number: int, plan: LegPlan, *, state: str = "confirmed", **fields: Any) -> Posting:
         body = {"Journal": plan.journal, "YourRef": f"TB-{number:016}", "Lines": [{"AmountFC": 10.5, "VATCode": "2"}]}
         moved = ledger(plan.document, plan.main_account.code, plan.lines) if plan.main_account else {}
         values = {
-            "document": plan.document, "journal": plan.journal, "reference": f"TB-{number:016}", "date": plan.date,
-            "group": f"Amsterdam {plan.date} EUR {number}", "currency": "EUR", "total": plan.total, "body": json.dumps(body).replace("10.5", "10.50"),
-            "digest": "1" * 64, "find_by": f"TB-{number:016}", "expected": dict(moved), "sent_at": self.now,
-            "remote_id": f"guid-{number}", "remote_number": 26700000 + number, "created_at": self.now, "changed_at": self.now,
-        }  # fmt: skip
+            "document": plan.document,
+            "journal": plan.journal,
+            "reference": f"TB-{number:016}",
+            "date": plan.date,
+            "group": f"Amsterdam {plan.date} EUR {number}",
+            "currency": "EUR",
+            "total": plan.total,
+            "body": json.dumps(body).replace("10.5", "10.50"),
+            "digest": "1" * 64,
+            "find_by": f"TB-{number:016}",
+            "expected": dict(moved),
+            "sent_at": self.now,
+            "remote_id": f"guid-{number}",
+            "remote_number": 26700000 + number,
+            "created_at": self.now,
+            "changed_at": self.now,
+        }
         return Posting.objects.create(lane=self.lane, division=self.division, state=state, **{**values, **fields})
 
     def booked(self, number: int, *, day: date | None = None) -> SyncItem:
@@ -102,18 +160,30 @@ class Shop:
 
     def run(self, *, state: str = "done", **fields: Any) -> SyncRun:
         values: dict[str, Any] = {
-            "trigger": "schedule", "created_at": self.now - timedelta(minutes=3), "started_at": self.now - timedelta(minutes=3),
-            "touched_at": self.now, "finished_at": None if state in SyncRun.OPEN else self.now,
-            "sentence": "" if state in SyncRun.OPEN else "12 read, 12 new or changed, 8 entries booked, 8 confirmed in the ledger.",
-        }  # fmt: skip
+            "trigger": "schedule",
+            "created_at": self.now - timedelta(minutes=3),
+            "started_at": self.now - timedelta(minutes=3),
+            "touched_at": self.now,
+            "finished_at": None if state in SyncRun.OPEN else self.now,
+            "sentence": "" if state in SyncRun.OPEN else "12 read, 8 entries booked.",
+        }
         return SyncRun.objects.create(lane=self.lane, state=state, **{**values, **fields})
 
     def call(self, number: int, run: SyncRun, system: str = "exact") -> VendorCall:
         connection = self.exact if system == "exact" else self.square
         return VendorCall.objects.create(
-            at=self.now, connection=connection, system=system, operation="salesentry/SalesEntries", method="POST", status=201,
-            duration_ms=180, trigger="schedule", run_id=run.pk, request_id=f"request-{system}-{number}", division=self.division.code,
-        )  # fmt: skip
+            at=self.now,
+            connection=connection,
+            system=system,
+            operation="salesentry/SalesEntries",
+            method="POST",
+            status=201,
+            duration_ms=180,
+            trigger="schedule",
+            run_id=run.pk,
+            request_id=f"request-{system}-{number}",
+            division=self.division.code,
+        )
 
     def tell(self, *facts: Fact) -> None:
         with transaction.atomic():
@@ -135,29 +205,54 @@ def open_shop(now: datetime) -> Shop:
         connection=exact, code=123456, name="Bakery BV", currency="EUR", is_pinned=True, registration_number="12345678"
     )
     location = Location.objects.create(
-        connection=square, location_id="LAMS", name="Amsterdam", currency="EUR", timezone="Europe/Amsterdam", merchant_id="M1"
+        connection=square,
+        location_id="LAMS",
+        name="Amsterdam",
+        currency="EUR",
+        timezone="Europe/Amsterdam",
+        merchant_id="M1",
     )
     debtor = _reference_data(division)
     lane = SyncLane.objects.create(
-        label="Bakery to books", source=square, division=division, is_enabled=True, due_at=now + timedelta(minutes=10),
-        go_live=now.date() - timedelta(days=60), collective_debtor=debtor, sales_journal="70", clearing_journal="21", cash_journal="10",
-    )  # fmt: skip
+        label="Bakery to books",
+        source=square,
+        division=division,
+        is_enabled=True,
+        due_at=now + timedelta(minutes=10),
+        go_live=now.date() - timedelta(days=60),
+        collective_debtor=debtor,
+        sales_journal="70",
+        clearing_journal="21",
+        cash_journal="10",
+    )
     LaneLocation.objects.create(lane=lane, location=location)
     shop = Shop(square, exact, division, location, lane, now)
     shop.rules["revenue"] = GLMapping.objects.create(
-        division=division, role="revenue", tax_name="VAT 21", tax_rate=Decimal(21), effective_from=lane.go_live,
-        account=LedgerAccount.objects.get(code="8000"), vat_code=VatCode.objects.get(code="2"),
-    )  # fmt: skip
+        division=division,
+        role="revenue",
+        tax_name="VAT 21",
+        tax_rate=Decimal(21),
+        effective_from=lane.go_live,
+        account=LedgerAccount.objects.get(code="8000"),
+        vat_code=VatCode.objects.get(code="2"),
+    )
     Beat.beat("worker", at=now)
     return shop
 
 
 def _reference_data(division: Division) -> DebtorAccount:
     LedgerAccount.objects.bulk_create(
-        LedgerAccount(division=division, remote_id=f"guid-{code}", code=code, name=name, type=kind) for code, name, kind in CHART
+        LedgerAccount(division=division, remote_id=f"guid-{code}", code=code, name=name, type=kind)
+        for code, name, kind in CHART
     )
     VatCode.objects.create(
-        division=division, remote_id="guid-vat-2", code="2", name="VAT 21 %", percentage=Decimal("0.21"), type="E", account="1500"
+        division=division,
+        remote_id="guid-vat-2",
+        code="2",
+        name="VAT 21 %",
+        percentage=Decimal("0.21"),
+        type="E",
+        account="1500",
     )
     journals = (("70", "Sales", 20, ""), ("21", "Square clearing", 12, "1105"), ("10", "Cash", 10, "1000"))
     Journal.objects.bulk_create(
@@ -175,15 +270,36 @@ def payload(number: int, at: datetime, amount: int) -> dict[str, Any]:
     tax = {"amount": round(amount * 21 / 121), "currency": "EUR"}
     moment = at.isoformat().replace("+00:00", "Z")
     order = {
-        "id": f"ORD{number:06}", "state": "COMPLETED", "location_id": "LAMS", "created_at": moment, "updated_at": moment, "total_money": money, "total_tax_money": tax,
-        "line_items": [{"uid": "l1", "name": "Sourdough loaf", "total_money": money, "total_tax_money": tax,
-                        "applied_taxes": [{"tax_uid": "t1", "applied_money": tax}]}],
+        "id": f"ORD{number:06}",
+        "state": "COMPLETED",
+        "location_id": "LAMS",
+        "created_at": moment,
+        "updated_at": moment,
+        "total_money": money,
+        "total_tax_money": tax,
+        "line_items": [
+            {
+                "uid": "l1",
+                "name": "Sourdough loaf",
+                "total_money": money,
+                "total_tax_money": tax,
+                "applied_taxes": [{"tax_uid": "t1", "applied_money": tax}],
+            }
+        ],
         "taxes": [{"uid": "t1", "name": "VAT 21", "percentage": "21", "type": "INCLUSIVE", "applied_money": tax}],
         "tenders": [{"id": f"PAY{number:06}", "type": "CARD", "amount_money": money}],
-    }  # fmt: skip
+    }
     payment = {
-        "id": f"PAY{number:06}", "status": "COMPLETED", "amount_money": money, "total_money": money, "source_type": "CARD",
-        "location_id": "LAMS", "order_id": order["id"], "created_at": moment, "updated_at": moment, "receipt_number": f"R{number:04}",
+        "id": f"PAY{number:06}",
+        "status": "COMPLETED",
+        "amount_money": money,
+        "total_money": money,
+        "source_type": "CARD",
+        "location_id": "LAMS",
+        "order_id": order["id"],
+        "created_at": moment,
+        "updated_at": moment,
+        "receipt_number": f"R{number:04}",
         "processing_fee": [{"amount_money": {"amount": 21, "currency": "EUR"}, "type": "INITIAL"}],
-    }  # fmt: skip
+    }
     return {"payment": payment, "order": order}

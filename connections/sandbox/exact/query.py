@@ -233,7 +233,7 @@ class Selection:
             for (name, descending), other in last:
                 mine = _sortable(row.get(name))
                 if mine != other:
-                    return (mine > other) != descending
+                    return _beyond(mine, other) != descending
             return bool(self._table.key_of(row) > key)
 
         return follows
@@ -256,6 +256,13 @@ class Changes(Selection):
         text = super()._next(rows, size)
         head, _, _ = text.rpartition("$skiptoken=")
         return f"{head}$skiptoken={rows[-1]['Timestamp']}L"
+
+
+def _beyond(mine: tuple[bool, Any], other: tuple[bool, Any]) -> bool:
+    try:
+        return mine > other
+    except TypeError:  # the token's value is of another type than the column
+        raise BadRequest(odata.SYNTAX) from None
 
 
 def _column(name: str, row: Row) -> tuple[bool, Any]:

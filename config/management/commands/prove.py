@@ -1,0 +1,109 @@
+"""`manage.py prove`: kills real workers at random boundaries and counts what became of every payment."""
+
+from __future__ import annotations
+
+import json
+import queue
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from config.prove import setting
+
+PROCESSES = 2
+COUNTED = (
+    "payments", "entries", "workers", "kills", "stops", "consents", "looked_up", "found", "sent_again", "lost", "doubled",
+)  # fmt: skip
+WORDS = {
+    "entries": "entries booked in Exact", "workers": "worker processes", "kills": "of them killed (SIGKILL)",
+    "stops": "of them stopped and woken too late", "consents": "consents given again", "looked_up": "look-ups by reference",
+    "found": "found, not sent again", "sent_again": "sent again after two empty looks",
+}  # fmt: skip
+Verdict = dict[str, Any]
+
+
+class Command(BaseCommand):
+    help = "Run random schedules of kills and faults over real worker processes; fails when a payment is not booked once."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--schedules", type=int, default=20)
+        parser.add_argument("--seed", type=int, default=1, help="seed of the first schedule; the next has the next one")
+        parser.add_argument("--payments", type=int, default=0, help="payments of each schedule (12 to 25 by default)")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        began = time.monotonic()
+        seeds = range(options["seed"], options["seed"] + options["schedules"])
+        verdicts = []
+        with tempfile.TemporaryDirectory(prefix="prove-") as folder:
+            for verdict in _played(seeds, options["payments"], Path(folder)):
+                verdicts.append(verdict)
+                self._say(verdict, len(verdicts), len(seeds), options["payments"])
+        self._table(verdicts, time.monotonic() - began)
+        broken = [verdict["seed"] for verdict in verdicts if verdict["breaches"]]
+        if broken or len(verdicts) < len(seeds):
+            raise CommandError(f"{len(seeds) - len(verdicts)} schedules did not end; broken seeds: {broken}")
+
+    def _say(self, verdict: Verdict, number: int, schedules: int, payments: int) -> None:
+        word = "broken" if verdict["breaches"] else "clean"
+        self.stdout.write(
+            f"{number:>4}/{schedules} seed {verdict['seed']}: {word}, {verdict['payments']} payments, "
+            f"{verdict['kills']} kills, {sum(verdict['faults'].values())} faults, {verdict['seconds']:.1f} s"
+        )
+        if verdict["breaches"]:
+            lines = [*verdict["story"], *verdict["breaches"]]
+            again = f"manage.py prove --schedules 1 --seed {verdict['seed']}" + (f" --payments {payments}" if payments else "")
+            self.stdout.write("\n".join(f"       {line}" for line in [*lines, f"again: {again}"]))
+
+    def _table(self, verdicts: Sequence[Verdict], seconds: float) -> None:
+        faults: Counter[str] = Counter()
+        for verdict in verdicts:
+            faults.update(verdict["faults"])
+        rows = [("schedules", len(verdicts))]
+        rows += [(WORDS.get(name, name), sum(verdict[name] for verdict in verdicts)) for name in COUNTED]
+        rows += [(f"fault {name}", times) for name, times in sorted(faults.items())]
+        rows += [("violations", sum(len(verdict["breaches"]) for verdict in verdicts)), ("seconds", round(seconds))]
+        self.stdout.write("\n".join(f"{name:<34}{figure:>8}" for name, figure in rows))
+
+
+def _played(seeds: Sequence[int], payments: int, folder: Path) -> Iterator[Verdict]:
+    """Verdicts as they come, from processes side by side."""
+    heard: queue.Queue[Verdict | None] = queue.Queue()
+    shares = [seeds[number::PROCESSES] for number in range(PROCESSES) if seeds[number::PROCESSES]]
+    players = [_start(share, payments, folder / str(number)) for number, share in enumerate(shares)]
+    for player in players:
+        threading.Thread(target=_listen, args=(player, heard), daemon=True).start()
+    try:
+        over = 0
+        while over < len(players):
+            if (verdict := heard.get()) is None:
+                over += 1
+            else:
+                yield verdict
+    finally:
+        for player in players:
+            player.terminate()
+            player.wait()
+
+
+def _start(seeds: Sequence[int], payments: int, folder: Path) -> subprocess.Popen[str]:
+    folder.mkdir()
+    command = [sys.executable, "-m", "config.prove.share", json.dumps(list(seeds)), str(payments)]
+    return subprocess.Popen(  # noqa: S603 - our own command line
+        command, env=setting.environment(folder), cwd=settings.BASE_DIR, stdout=subprocess.PIPE, text=True
+    )
+
+
+def _listen(player: subprocess.Popen[str], heard: queue.Queue[Verdict | None]) -> None:
+    assert player.stdout
+    for line in player.stdout:
+        heard.put(json.loads(line))
+    heard.put(None)
