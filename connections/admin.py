@@ -253,8 +253,8 @@ class ConnectionAdmin(BackOfficeAdmin):
         addresses = [(Connection.System(system).label, endpoints.redirect_address(system)) for system in systems]
         lines = format_html_join("", '<div>{}: <code class="copy">{}</code></div>', addresses)
         return format_html(
-            '{}<div class="quiet">Copy it letter for letter. Exact takes only an https address: put Tillbridge behind a '
-            "TLS proxy (or a tunnel, to try it out), set PUBLIC_URL to that address and restart. Square takes http "
+            '{}<div class="quiet">Copy it letter for letter. Exact takes only an https address: put Tillbridge behind '
+            "a TLS proxy (or a tunnel, to try it out), set PUBLIC_URL to that address and restart. Square takes http "
             "only in its sandbox, for localhost.</div>",
             lines,
         )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 
 from audit.trail import Fact
 from connections import clock
@@ -15,22 +16,31 @@ from sync.engine import Move, Outcome
 from sync.flows.base import Flow, Work
 from sync.lifecycle import LegState, PostingState
 from sync.models import Leg, Posting
+from sync.portions import portions
 
 CHUNK = 120
+# Each leg and record leaves a fact in the transaction that confirms it: so many at once, whatever the month.
+MOST_LEGS = 500
 
 
 def confirm_posted(work: Work, flow: Flow) -> None:
     """Compare every booked entry of the lane with the ledger: once per run, in bulk."""
     last = 0
     while batch := list(_posted(work).filter(pk__gt=last)[:CHUNK]):
-        store(work, batch, flow.confirm(work, batch))
+        movements = flow.confirm(work, batch)
+        for part in portions(batch, weight=_leg_count, most=MOST_LEGS):
+            store(work, part, movements)
         last = batch[-1].pk
         work.breathe()
 
 
 def _posted(work: Work) -> QuerySet[Posting]:
     posted = Posting.objects.filter(lane=work.lane, state=PostingState.POSTED)
-    return posted.select_related("division").order_by("id").defer("body")
+    return posted.annotate(leg_count=Count("legs")).select_related("division").order_by("id").defer("body")
+
+
+def _leg_count(posting: Any) -> int:
+    return int(posting.leg_count)
 
 
 def store(work: Work, batch: list[Posting], movements: Mapping[int, Mapping[str, int]]) -> None:

@@ -70,14 +70,13 @@ class World:
 
 
 @contextmanager
-def world(start: datetime = START, *, seed: int = 1) -> Iterator[World]:
+def world(start: datetime = START, *, seed: int = 1, sandbox: type[Sandbox] = Sandbox) -> Iterator[World]:
     timeline = Timeline(start)
-    sandbox = Sandbox(seed=seed, clock=SandboxClock(timeline.now))
+    made = World(timeline, sandbox(seed=seed, clock=SandboxClock(timeline.now)))
     restore = clock.install(timeline)
-    factory, clients.session_factory = clients.session_factory, lambda: mounted(sandbox)
+    factory, clients.session_factory = clients.session_factory, lambda: mounted(made.sandbox)
     try:
-        made = World(timeline, sandbox)
-        made.customers = shops.found(sandbox)
+        made.customers = shops.found(made.sandbox)
         yield made
     finally:
         clients.session_factory = factory

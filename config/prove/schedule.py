@@ -61,7 +61,7 @@ def run(seed: int, *, payments: int, template: Path, time: SharedClock) -> Verdi
     start = beginning(FIRST_DAY, chance.randrange(14 * 60))
     with arena(template, seed=seed, start=start, time=time) as stage:
         month = _open_shop(stage, chance, seed, payments or chance.randint(12, 25))
-        for _ in range(chance.randint(3, 6)):
+        for _ in range(chance.randint(4, 9)):
             _act(stage, chance, month)
         verdict = _judged(stage, month, Verdict(seed))
     verdict.seconds = real.monotonic() - began
@@ -85,7 +85,7 @@ def _act(stage: Arena, chance: random.Random, month: GeneratedMonth) -> None:
     stage.sandbox.calm()
     for _ in range(chance.choice((0, 1, 1, 2, 3))):
         _arm(stage, _fault(chance))
-    if chance.random() < 0.5:
+    if chance.random() < 0.7:
         _sell(stage, chance, month)
     if chance.random() < 0.2:
         system = chance.choice(("exact", "square"))
@@ -122,11 +122,11 @@ PATHS = {"exact": "/api/v1/*", "square": "/v2/*"}
 
 
 def _fate(chance: random.Random) -> Fate:
-    return Fate("kill", _boundary(chance)) if chance.random() < 0.8 else Fate()
+    return Fate("kill", _boundary(chance)) if chance.random() < 0.85 else Fate()
 
 
 def _boundary(chance: random.Random) -> int:
-    return int(10 ** chance.uniform(0.5, 3.1))
+    return int(10 ** chance.uniform(0.5, 2.8))
 
 
 def _fault(chance: random.Random) -> Fault:

@@ -35,7 +35,8 @@ LEG_TONES = {
 }  # fmt: skip
 POSTING_TONES = {
     PostingState.DRAFT: "busy", PostingState.SENDING: "busy", PostingState.POSTED: "busy",
-    PostingState.CONFIRMED: "good", PostingState.REVERSED: "quiet", PostingState.CONFLICT: "bad", PostingState.REFUSED: "bad",
+    PostingState.CONFIRMED: "good", PostingState.REVERSED: "quiet", PostingState.CONFLICT: "bad",
+    PostingState.REFUSED: "bad",
 }  # fmt: skip
 
 
@@ -77,7 +78,7 @@ REMEDIES: Mapping[ProblemKind, Remedy] = {
         "Unknown currency", "Tillbridge cannot count in it. Book it by hand and dismiss the record with the reason."
     ),
     ProblemKind.ODD_AMOUNT: Remedy(
-        "Amount that cannot be", "Look at the payment in Square. If it is right, book it by hand and dismiss the record."
+        "Amount that cannot be", "Look at the payment in Square. If it is right, book it by hand; dismiss the record."
     ),
     ProblemKind.NO_ORDER: Remedy("Order not there yet", "Nothing to do: it is read again by itself."),
     ProblemKind.NO_LINES: Remedy("Order without lines yet", "Nothing to do: it is read again by itself."),

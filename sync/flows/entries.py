@@ -24,8 +24,9 @@ from sync.flows.base import Draft, Entry, Work
 from sync.legs import plan_of
 from sync.lifecycle import LegState, PostingState
 from sync.models import Leg, Posting
+from sync.portions import portions
 
-BATCH = 100
+BATCH = 100  # legs that are read, and frozen, together
 # A clearing entry's lines are read back 1,000 at a time and weigh about 350 bytes each: far below Exact's 10 MB a body.
 MOST_LINES = 400
 RESOURCES = {
@@ -48,14 +49,7 @@ def gather(work: Work, stage: str) -> Iterator[Sequence[Draft]]:
 
 
 def _batches(drafts: Iterable[Draft]) -> Iterator[Sequence[Draft]]:
-    batch: list[Draft] = []
-    for draft in drafts:
-        batch.append(draft)
-        if len(batch) == BATCH:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
+    return portions(drafts, weight=lambda draft: len(draft.leg_ids), most=BATCH)
 
 
 def _ready(work: Work) -> QuerySet[Leg]:

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from connections import diagnosis
+from connections import clients, diagnosis
 from connections.diagnosis import Kind
 from connections.models import CallBudget, Connection
+from connections.providers.errors import Throttled
 from connections.sandbox.faults import Fault
 from tests.connections.vendors import EXACT_APP, MAIN, OTHER, SECRET, Vendors
 
@@ -39,6 +40,14 @@ def test_a_revoked_exact_consent(vendors: Vendors) -> None:
     assert (early.kind, late.kind) == (Kind.REVOKED, Kind.REVOKED)
     assert "Give consent again" in early.sentence
     assert vendors.token_calls() == 1
+
+
+def test_a_revoked_exact_consent_that_a_worker_met_first(vendors: Vendors) -> None:
+    row = vendors.exact()
+    vendors.site.revoke(EXACT_APP)
+    with pytest.raises(Throttled):
+        clients.account_client(row).me()
+    assert diagnosis.test_connection(row).kind == Kind.REVOKED
 
 
 def test_a_revoked_square_consent(vendors: Vendors) -> None:

@@ -60,7 +60,8 @@ class Periods:
         if not hit:
             raise LookupError(f"There is no period {year}-{period:02} of journal {journal or '(any)'}.")
         for row in hit:
-            row["Status"], row["StatusDescription"] = status, "Closed" if status == CLOSED else "Open"
+            said = "Closed" if status == CLOSED else "Open"
+            self.statuses.change(self.statuses.key_of(row), Status=status, StatusDescription=said)
 
     def of(self, day: datetime, *, year: int | None = None, period: int | None = None) -> tuple[int, int]:
         """The (year, period) an entry falls in: as given, else of its date. Raises `Rule`."""

@@ -5,10 +5,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from heapq import nsmallest
 from itertools import islice
 from typing import Any
 from urllib.parse import quote
@@ -149,7 +149,7 @@ class Selection:
     def page(self, size: int) -> Page:
         options = self._options
         asked = size if options.top is None else min(size, options.top)
-        rows = list(islice(self._ordered(options.skip + asked + 1), options.skip, options.skip + asked + 1))
+        rows = list(islice(self._ordered(), options.skip, options.skip + asked + 1))
         more = len(rows) > asked and (options.top is None or options.top > size)
         rows = rows[:asked]
         plain = options.after is None and not options.counted
@@ -174,18 +174,34 @@ class Selection:
     def _matching(self, rows: Iterable[Row]) -> Iterator[Row]:
         return filter(self._matches, rows) if self._matches else iter(rows)
 
-    def _ordered(self, most: int | None = None) -> Iterator[Row]:
-        """In the order asked for, from the `$skiptoken` on; `most` is how many are needed."""
+    def _ordered(self) -> Iterator[Row]:
+        """In the order asked for, from the `$skiptoken` on."""
         order = self._options.orderby
         if not order:
             return self._matching(self._by_key())
-        rows = filter(self._follows(), self._matching(self._pool()))
-        if most is not None and not any(descending for _, descending in order):
-            return iter(nsmallest(most, rows, key=self._ascending))
-        found = sorted(rows, key=self._table.key_of)
-        for name, descending in reversed(order):
-            found.sort(key=partial(_column, name), reverse=descending)
-        return iter(found)
+        if any(descending for _, descending in order):
+            return filter(self._follows(), self._descending())
+        texts = self._options.texts
+        rows = self._table.arranged((texts["$orderby"], texts.get("$filter", "")), self._rising)
+        return islice(rows, self._start(rows), None)
+
+    def _rising(self) -> list[Row]:
+        return sorted(self._matching(self._pool()), key=self._ascending)
+
+    def _start(self, rows: list[Row]) -> int:
+        if self._options.after is None:
+            return 0
+        values = self._options.after[: len(self._options.orderby)]
+        try:
+            return bisect_right(rows, (*map(_sortable, values), self._last_key()), key=self._ascending)
+        except TypeError:  # a value of the token is of another type than its column
+            raise BadRequest(odata.SYNTAX) from None
+
+    def _descending(self) -> list[Row]:
+        rows = sorted(self._matching(self._pool()), key=self._table.key_of)
+        for name, descending in reversed(self._options.orderby):
+            rows.sort(key=partial(_column, name), reverse=descending)
+        return rows
 
     def _ascending(self, row: Row) -> tuple[Any, ...]:
         return (*(_sortable(row.get(name)) for name, _ in self._options.orderby), self._table.key_of(row))
@@ -242,7 +258,7 @@ class Selection:
 class Changes(Selection):
     """Of a sync endpoint: in the order of the row versions, from the `$skiptoken` or the filter on."""
 
-    def _ordered(self, most: int | None = None) -> Iterator[Row]:  # noqa: ARG002 - they come in order
+    def _ordered(self) -> Iterator[Row]:
         options = self._options
         floor = odata.version_floor(options.filter) if options.filter else 0
         if options.after is not None:

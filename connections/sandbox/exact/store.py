@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 Row = dict[str, Any]
+_KEPT = 4
 Key = Any  # a guid or code; a tuple where an endpoint has several key columns
 
 
@@ -22,6 +23,8 @@ class Table:
         self._versions: list[tuple[int, Key]] = []
         self._index: dict[str, dict[Any, dict[Key, None]]] = {column: {} for column in indexed}
         self._stamp = stamp
+        self._mutations = 0
+        self._arranged: dict[tuple[str, str], tuple[int, list[Row]]] = {}
         for row in rows:
             self.insert(row)
 
@@ -42,6 +45,7 @@ class Table:
         if self._stamp is not None:
             row["Timestamp"] = self._stamp()
         key = self.key_of(row)
+        self._mutations += 1
         self.rows[key] = row
         if self._order and key < self._order[-1]:
             insort(self._order, key)
@@ -53,6 +57,7 @@ class Table:
 
     def change(self, key: Key, **changes: Any) -> Row:
         row = self.rows[key]
+        self._mutations += 1
         self._leave(key, row)
         row.update(changes)
         self._enter(key, row)
@@ -60,6 +65,7 @@ class Table:
         return row
 
     def remove(self, key: Key) -> Row:
+        self._mutations += 1
         row = self.rows.pop(key)
         self._leave(key, row)
         del self._order[bisect_right(self._order, key) - 1]
@@ -94,8 +100,18 @@ class Table:
             if row is not None and row["Timestamp"] == version:
                 yield row
 
+    def arranged(self, question: tuple[str, str], make: Callable[[], list[Row]]) -> list[Row]:
+        """What `make` gives, kept for the next page of the same question while no row changes."""
+        kept = self._arranged.get(question)
+        if kept is None or kept[0] != self._mutations:
+            while len(self._arranged) >= _KEPT:
+                del self._arranged[next(iter(self._arranged))]
+            kept = self._arranged[question] = (self._mutations, make())
+        return kept[1]
+
     def restamp(self) -> None:
         """Give every row a new version, as a moved division does."""
+        self._mutations += 1
         self._versions.clear()
         for key, row in self.rows.items():
             self._version(key, row)

@@ -1,0 +1,142 @@
+"""Crashes on purpose: an engine that dies at a chosen boundary, and stays dead."""
+
+from __future__ import annotations
+
+import copy
+import copyreg
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import connection, transaction
+
+from config.prove import checks
+from config.prove.boundaries import Boundaries
+from config.prove.witness import WitnessedSandbox
+from connections import clients
+from connections.sandbox.square import LineSpec, TenderSpec
+from sync import runs
+from sync.models import Posting, SyncRun
+from tests.world import START, World
+from tests.world import world as make_world
+
+# How a transaction that is given up leaves the database: a dead process does nothing, its database still rolls back.
+AFTERMATH = ("ROLLBACK", "RELEASE")
+WRITES = ("before INSERT", "before UPDATE", "before DELETE")
+
+
+class Crashed(BaseException):
+    """The process is gone. No `except Exception` sees it, as none would see a `kill -9`."""
+
+
+@dataclass
+class Crash(Boundaries):
+    """Once struck, nothing of the process reaches the database or the wire any more, not even its clean-up."""
+
+    is_dead: bool = False
+
+    def step(self, name: str) -> None:
+        if self.is_dead and not name.endswith(AFTERMATH):
+            raise Crashed(name)
+        super().step(name)
+
+    def die(self, name: str) -> None:
+        self.is_dead = True
+        raise Crashed(name)
+
+
+@contextmanager
+def dying(at: int, *, counts: Any) -> Iterator[Crash]:
+    """Within the block the engine dies at its `at`-th boundary of those that `counts` chooses (0: counts only)."""
+    crash = Crash(at, lambda name: crash.die(name), counts=counts)
+    with watched(crash):
+        try:
+            yield crash
+        except Crashed:
+            # What was open has been rolled back; only Django's note of it, meant for the dead, is left.
+            transaction.set_rollback(False)
+
+
+@contextmanager
+def watched(boundaries: Boundaries) -> Iterator[Boundaries]:
+    factory, clients.session_factory = clients.session_factory, boundaries.sessions(clients.session_factory)
+    try:
+        with connection.execute_wrapper(boundaries.statement):
+            yield boundaries
+    finally:
+        clients.session_factory = factory
+
+
+def before_writes(name: str) -> bool:
+    """Every write statement. Dying after one and before the next is the same to the database: it is committed or it
+    is not, and the first write of the next transaction comes after the commit."""
+    return name in WRITES
+
+
+def around_calls(name: str) -> bool:
+    """Before each request leaves and after each answer has come."""
+    return name.endswith(("GET", "POST"))
+
+
+@contextmanager
+def shop(*, start: datetime = START, **choices: Any) -> Iterator[World]:
+    """A furnished shop with four payments on three sales, each of them its own case, and their day closed."""
+    with make_world(start, sandbox=WitnessedSandbox) as world:
+        square = world.sandbox.square
+        square.add_location("Amsterdam", "Europe/Amsterdam", "EUR")
+        square.add_tax("VAT 21", "21")
+        world.furnish(**choices)
+        sell(world, TenderSpec("card", 2500, tip=200))
+        sell(world, TenderSpec("cash", 1000), TenderSpec("card", 1500))
+        sell(world, TenderSpec("cash", 2500))
+        world.close_days()
+        yield world
+
+
+def sell(world: World, *tenders: TenderSpec) -> None:
+    world.sandbox.square.sell("Amsterdam", world.timeline.now(), [LineSpec("Mug", 2500, tax="VAT 21")], tenders)
+
+
+@contextmanager
+def undone(world: World) -> Iterator[World]:
+    """Rows, books and time are taken back at the end: the next crash begins where this one began."""
+    point, sandbox, moment = transaction.savepoint(), world.sandbox, world.timeline.moment
+    world.sandbox = duplicate(sandbox, world)
+    try:
+        yield world
+    finally:
+        world.sandbox, world.timeline.moment = sandbox, moment
+        transaction.savepoint_rollback(point)
+
+
+def duplicate(sandbox: Any, world: World) -> Any:
+    """The same vendors once more, on the same clock; locks are made anew."""
+    for lock in (threading.RLock, threading.Lock):
+        copyreg.pickle(type(lock()), lambda _, lock=lock: (lock, ()))  # type: ignore[misc]
+    return copy.deepcopy(sandbox, {id(world.timeline): world.timeline})
+
+
+def work_once(world: World) -> SyncRun:
+    """Open the lane and work one slice: what one task of one worker does."""
+    run = runs.open_run(world.shop.lane, trigger="schedule")
+    runs.work_slice(run.pk)
+    return run
+
+
+def recover(world: World) -> None:
+    """Until nothing is under way: the lease of the dead runs out, and others take over when they may."""
+    for _ in range(12):
+        world.timeline.advance(timedelta(minutes=4).total_seconds())
+        world.run()
+        if checks.is_at_rest(world.shop.lane):
+            return
+    raise AssertionError(f"not at rest: {list(Posting.objects.values_list('reference', 'state', 'problem'))}")
+
+
+def wrongs(world: World) -> list[str]:
+    """What is not booked exactly once, to the cent, with its trail."""
+    lane, sandbox = world.shop.lane, world.sandbox
+    return [*checks.lost(lane, sandbox, odd=()), *checks.breaches(lane, sandbox)]

@@ -1,0 +1,3 @@
+from tests.pages import anna, plain, shop
+
+__all__ = ["anna", "plain", "shop"]
