@@ -169,14 +169,16 @@ class RuleForm(_RuleForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if "tender" not in self.fields:
+            return  # who may only look is shown values; the form then has no fields of the model
         known = [(row.location_id, row.name) for row in Location.objects.order_by("name")]
         held = self.instance.location
         if held and held not in dict(known):
             known.append((held, held))
+        self.fields["location"].choices = [("", "every location"), *known]  # type: ignore[attr-defined]  # a ChoiceField
         self.fields[
             "tender"
         ].help_text = "CARD, CASH, GIFT_CARD, or EXTERNAL: and Square's type, such as EXTERNAL:CHECK"
-        self.fields["location"].choices = [("", "every location"), *known]  # type: ignore[attr-defined]  # a ChoiceField
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from django.db.models import Count, QuerySet
@@ -19,6 +20,8 @@ from sync.models import Leg, Posting
 from sync.portions import portions
 
 CHUNK = 120
+# Reads may lag a write by moments, never by a day.
+GONE_AFTER = timedelta(days=1)
 # Each leg and record leaves a fact in the transaction that confirms it: so many at once, whatever the month.
 MOST_LEGS = 500
 
@@ -44,7 +47,7 @@ def _leg_count(posting: Any) -> int:
 
 
 def store(work: Work, batch: list[Posting], movements: Mapping[int, Mapping[str, int]]) -> None:
-    """Confirm what agrees; what differs becomes a conflict; what is not there yet is looked at in the next run."""
+    """Confirm what agrees; what differs, or is not there after a day, becomes a conflict; the rest is looked at again."""
     agreed = [
         posting for posting in batch if posting.pk in movements and not difference(posting, movements[posting.pk])
     ]
@@ -53,7 +56,9 @@ def store(work: Work, batch: list[Posting], movements: Mapping[int, Mapping[str,
         _confirm(work, outcome, agreed)
     for posting in batch:
         if posting.pk in movements and (found := difference(posting, movements[posting.pk])):
-            _conflict(work, outcome, posting, found)
+            _conflict(work, outcome, posting, f"differs from what this entry says: account {found}")
+        elif posting.pk not in movements and posting.changed_at < clock.now() - GONE_AFTER:
+            _conflict(work, outcome, posting, "does not show this entry, although Exact said that it booked it")
     if outcome.moves:
         work.run.entries_confirmed += len(agreed)
         outcome.updates.append((work.run, ["entries_confirmed"]))
@@ -97,8 +102,8 @@ def _confirm(work: Work, outcome: Outcome, agreed: list[Posting]) -> None:
 
 def _conflict(work: Work, outcome: Outcome, posting: Posting, found: str) -> None:
     sentence = (
-        f"The ledger of Exact differs from what this entry says: account {found}. Nothing is changed by Tillbridge. "
-        "Put the entry right in Exact, then look again."
+        f"The ledger of Exact {found}. Nothing is changed by Tillbridge. Put the entry right in Exact, then replay it "
+        "here: it is looked at again."
     )
     changes = {"problem_kind": ProblemKind.CONFLICT, "problem": sentence, "changed_at": clock.now()}
     outcome.moves.append(Move(Posting, {"pk": posting.pk}, PostingState.POSTED, PostingState.CONFLICT, changes))

@@ -15,7 +15,7 @@ from connections import clock
 from connections.models import Connection
 from connections.providers.errors import NotAuthorised, Refused, Throttled, VendorError
 from mappings import reference
-from sync import confirmation, engine, extraction, grip, posting, resolving
+from sync import acquaintance, confirmation, engine, extraction, grip, posting, resolving
 from sync.engine import Move, Outcome, Overtaken
 from sync.flows import FLOWS
 from sync.flows.base import Flow, SliceOver, Work
@@ -142,6 +142,7 @@ PHASES: tuple[tuple[str, Callable[[Work, Flow], None]], ...] = (
     ("read", extraction.read_feeds),
     ("read again", extraction.read_unfinished),
     ("resolve", resolving.resolve_extracted),
+    ("introduce", acquaintance.introduce_customers),
     ("sales", _post("sales")),
     ("money", _post("money")),
     ("confirm", confirmation.confirm_posted),

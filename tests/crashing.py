@@ -13,7 +13,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from config.prove import checks
+from config.prove import checks, consent
 from config.prove.boundaries import Boundaries
 from config.prove.witness import WitnessedSandbox
 from connections import clients
@@ -25,7 +25,8 @@ from tests.world import world as make_world
 
 # How a transaction that is given up leaves the database: a dead process does nothing, its database still rolls back.
 AFTERMATH = ("ROLLBACK", "RELEASE")
-WRITES = ("before INSERT", "before UPDATE", "before DELETE")
+# A test is itself one transaction, so the engine's begin with a savepoint.
+WRITES = ("before SAVEPOINT", "before INSERT", "before UPDATE", "before DELETE")
 
 
 class Crashed(BaseException):
@@ -70,10 +71,10 @@ def watched(boundaries: Boundaries) -> Iterator[Boundaries]:
         clients.session_factory = factory
 
 
-def before_writes(name: str) -> bool:
-    """Every write statement. Dying after one and before the next is the same to the database: it is committed or it
-    is not, and the first write of the next transaction comes after the commit."""
-    return name in WRITES
+def before_commits(name: str) -> bool:
+    """Before each transaction that writes, and each write outside of one. Dying at any statement within a transaction
+    leaves what dying before it leaves, and dying after its commit is dying before the next: these are all there are."""
+    return name in WRITES and not any(connection.savepoint_ids)
 
 
 def around_calls(name: str) -> bool:
@@ -127,9 +128,13 @@ def work_once(world: World) -> SyncRun:
 
 
 def recover(world: World) -> None:
-    """Until nothing is under way: the lease of the dead runs out, and others take over when they may."""
+    """Until nothing is under way: the lease of the dead runs out, and others take over when they may.
+
+    A token refresh that died ends the consent, since Exact gives each refresh token once: a person gives it again.
+    """
     for _ in range(12):
         world.timeline.advance(timedelta(minutes=4).total_seconds())
+        consent.give_again(world.sandbox)
         world.run()
         if checks.is_at_rest(world.shop.lane):
             return

@@ -5,13 +5,29 @@ Also runs a command in it: `python -m tests.environment [--production] manage.py
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-DATA = Path(tempfile.gettempdir()) / f"tillbridge-tests-{os.getuid()}"
+SHARED = "TILLBRIDGE_TESTS_DATA"  # set for the processes that one test run starts
+
+
+def _data_folder() -> Path:
+    """One folder per test run, so that two runs at once do not share a database; gone when the run ends."""
+    if SHARED in os.environ:
+        return Path(os.environ[SHARED])
+    folder = Path(tempfile.mkdtemp(prefix="tillbridge-tests-"))
+    (folder / "static").mkdir()
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    os.environ[SHARED] = str(folder)
+    return folder
+
+
+DATA = _data_folder()
 TESTS = {
     "TILLBRIDGE_MODE": "demo",
     "SECRET_KEY": "tests-only-signing-key-that-is-long-enough-for-the-deployment-check-0123456789",
@@ -32,7 +48,6 @@ PRODUCTION = {
 def main(arguments: list[str]) -> int:
     production = arguments[:1] == ["--production"]
     chosen = PRODUCTION if production else TESTS
-    DATA.mkdir(parents=True, exist_ok=True)
     return subprocess.call([sys.executable, *arguments[production:]], env={**os.environ, **chosen})
 
 
@@ -40,4 +55,3 @@ if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))
 else:
     os.environ.update({name: value for name, value in TESTS.items() if name != "DATABASE_URL"})
-    DATA.mkdir(parents=True, exist_ok=True)

@@ -48,14 +48,14 @@ def shop(db: None, plain: None) -> Shop:
 def anna(db: None, plain: None) -> Client:
     """A browser in which Anna, who may do everything, is signed in."""
     client = Client()
-    client.force_login(User.objects.create_superuser("anna", password="x"))
+    client.force_login(User.objects.create_superuser("anna"))
     return client
 
 
 def in_role(*roles: str) -> Client:
     """A browser in which somebody of these roles is signed in."""
     client = Client()
-    user = User.objects.create_user(f"someone-{'-'.join(roles)}".lower() or "nobody", password="x", is_staff=True)
+    user = User.objects.create_user(f"someone-{'-'.join(roles)}".lower() or "nobody", is_staff=True)
     user.groups.set(Group.objects.filter(name__in=roles))
     client.force_login(user)
     return client
@@ -81,7 +81,7 @@ class _Inline(HTMLParser):
 
 
 def inline_code(response: HttpResponse | Any) -> list[str]:
-    """What the Content-Security-Policy would refuse: style attributes and elements, scripts and handlers in the page."""
+    """What the Content-Security-Policy would refuse: styles, scripts and handlers that stand in the page."""
     reader = _Inline()
     reader.feed(response.content.decode())
     return reader.found

@@ -13,15 +13,13 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.db import connection
 
-from config.demo import shop as shops
 from config.demo.shop import Shop
-from config.prove import checks, crew
+from config.prove import checks, consent, crew
 from config.prove.crew import Hand
 from config.prove.timing import SharedClock
 from config.prove.witness import WitnessedSandbox
 from config.prove.worker import Fate
-from connections import clock, credentials
-from connections.grants import Grant
+from connections import clock
 from connections.models import Connection
 from connections.sandbox.clock import SandboxClock
 from connections.sandbox.server import serve
@@ -29,8 +27,6 @@ from sync.lifecycle import PostingState
 from sync.models import Posting, SyncLane, SyncRun
 
 MOST_ROUNDS = 80
-# Both vendors' consent pages are skipped: what a bookkeeper would click is done at once.
-EXACT_LIFE, EXACT_RENEWAL, SQUARE_RENEWAL = timedelta(seconds=600), timedelta(seconds=570), timedelta(days=7)
 
 
 @dataclass
@@ -82,25 +78,9 @@ class Arena:
             self.time.pass_until(row.refresh_until)
 
     def consent_again(self) -> None:
-        """A refresh whose answer died with its worker ends the consent, rightly: a person gives it again."""
-        for row in Connection.objects.filter(status=Connection.Status.NEEDS_CONSENT):
+        for row in consent.give_again(self.sandbox):
             self.consents += 1
             self.tell(f"consent for {row} is given again")
-            credentials.adopt(row, self._grant(row))
-
-    def _grant(self, row: Connection) -> Grant:
-        now = clock.now()
-        if row.system == Connection.System.SQUARE:
-            given = self.sandbox.square.issue_tokens(shops.SQUARE_APP)
-            return Grant(
-                access=given.access_token, refresh=given.refresh_token, granted_at=now, dies_at=None,
-                access_expires_at=given.expires_at, renew_from=now + SQUARE_RENEWAL, account_id=given.merchant_id,
-            )  # fmt: skip
-        pair = self.sandbox.exact.site(shops.REGION).issue_tokens(shops.EXACT_APP)
-        return Grant(
-            access=pair.access_token, refresh=pair.refresh_token, granted_at=now, access_expires_at=now + EXACT_LIFE,
-            renew_from=now + EXACT_RENEWAL, dies_at=now + timedelta(days=30),
-        )  # fmt: skip
 
     def rest(self) -> None:
         """Work unharmed until nothing is under way, passing the time in between."""

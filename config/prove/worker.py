@@ -20,6 +20,7 @@ from sync.runs import NotNow, Slice
 BUSY_TRIES = 8
 BUSY_PAUSE = 5.0
 MOST_SLICES = 60
+REQUESTS = ("GET", "POST", "PUT")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +53,9 @@ def _boundaries(fate: Fate, line: Connection) -> Boundaries:
 
 
 def _can_stop(name: str) -> bool:
-    """Not with a write lock in hand, which would stop everybody, and not on the wire: a request that waits there
-    beyond every deadline arrives whatever its sender does."""
-    return not connection.in_atomic_block and not name.endswith(("GET", "POST", "PUT", "after BEGIN"))
+    """Not with a write lock in hand, which would stop everybody (an INSERT holds it until its row is fetched), and not
+    on the wire: a request that waits there beyond every deadline arrives, whatever its sender does."""
+    return name.startswith("before") and not connection.in_atomic_block and not name.endswith(REQUESTS)
 
 
 def _stop(name: str, line: Connection) -> None:

@@ -120,7 +120,7 @@ def test_memory_stays_flat_however_long_the_trail_is(shop: Shop) -> None:
         tracemalloc.stop()
         return used
 
-    few, many = peak(4_000), peak(12_000)
+    few, many = peak(2_500), peak(7_500)
     assert many < few * 1.5
 
 

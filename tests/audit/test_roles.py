@@ -24,7 +24,8 @@ def test_everybody_with_a_role_sees_the_books_and_the_trail(db: None, role: str)
 @pytest.mark.parametrize(
     ("role", "may", "may_not"),
     [
-        ("Auditor", {"audit.export_auditentry"}, {"sync.replay_syncitem", "mappings.change_glmapping", "sync.run_synclane"}),
+        ("Auditor", {"audit.export_auditentry"},
+         {"sync.replay_syncitem", "mappings.change_glmapping", "sync.run_synclane"}),
         ("Bookkeeper", {"mappings.change_glmapping", "sync.replay_posting", "sync.dismiss_syncitem"},
          {"sync.run_synclane", "sync.golive_synclane", "connections.change_connection", "audit.export_auditentry"}),
         ("Operator", {"sync.run_synclane", "connections.authorise_connection"},

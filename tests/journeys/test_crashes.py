@@ -28,7 +28,7 @@ def aftermath(world, counts, at):
         return wrongs(world)
 
 
-@pytest.mark.parametrize("counts", [crashing.before_writes, crashing.around_calls])
+@pytest.mark.parametrize("counts", [crashing.before_commits, crashing.around_calls])
 @pytest.mark.parametrize("grouping", GROUPINGS)
 def test_a_worker_may_die_at_any_boundary_and_each_payment_is_booked_once(db, grouping, counts):
     with shop(sales_grouping=grouping) as world:

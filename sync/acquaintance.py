@@ -1,0 +1,44 @@
+"""Who the customers are that records wait for: asked of Square once each, and laid before finance."""
+
+from __future__ import annotations
+
+from django.db.models import Exists, Min, OuterRef
+
+from connections.providers.errors import Unreadable
+from connections.providers.square import payloads
+from connections.providers.square.payloads import Customer
+from mappings import proposals
+from mappings.bookkeeping.legs import ProblemKind
+from mappings.models import CustomerMapping
+from sync.flows.base import Flow, Work
+from sync.lifecycle import ItemState
+from sync.models import SyncItem
+
+CHUNK = 100
+
+
+def introduce_customers(work: Work, flow: Flow) -> None:  # noqa: ARG001 - every phase has the same form
+    """Propose a mapping for each customer that records wait for and nobody has met."""
+    lane = work.lane
+    mapped = CustomerMapping.objects.filter(
+        division=lane.division, merchant=lane.source, square_customer_id=OuterRef("customer_id")
+    )
+    waiting = SyncItem.objects.filter(
+        lane=lane, state=ItemState.WAITING, problem_kind=ProblemKind.UNMAPPED_CUSTOMER
+    ).exclude(customer_id="")
+    unmet = waiting.filter(~Exists(mapped)).values("customer_id").annotate(first=Min("local_day"))
+    while batch := list(unmet.order_by("customer_id")[:CHUNK]):
+        found = {row["customer_id"]: None for row in batch} | _customers(work, [row["customer_id"] for row in batch])
+        proposals.propose(lane.division, lane.source, found, since=min(row["first"] for row in batch))
+        work.breathe()
+
+
+def _customers(work: Work, ids: list[str]) -> dict[str, Customer | None]:
+    """As far as Square tells and we can read them; the others are proposed by their id alone."""
+    found: dict[str, Customer | None] = {}
+    for customer_id, row in work.square.customers(ids).items():
+        try:
+            found[customer_id] = payloads.customer(row)
+        except Unreadable:
+            found[customer_id] = None
+    return found

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from pytest_django.fixtures import Settings
+
+from tests.journeys.shop import Till
+from tests.world import World
+
+RATES = (("VAT 21", "21"), ("VAT 9", "9"), ("VAT 0", "0"))
+
+
+@pytest.fixture
+def till(world: World) -> Till:
+    """A shop in Amsterdam with three rates, connected and switched on."""
+    till = unfurnished(world)
+    world.furnish()
+    return till
+
+
+@pytest.fixture
+def empty_till(world: World) -> Till:
+    """The same, not connected yet: the journey chooses how the lane books."""
+    return unfurnished(world)
+
+
+def unfurnished(world: World) -> Till:
+    world.sandbox.square.add_location("Amsterdam", "Europe/Amsterdam", "EUR")
+    for name, rate in RATES:
+        world.sandbox.square.add_tax(name, rate)
+    return Till(world)
+
+
+@pytest.fixture
+def plain_http(settings: Settings, tmp_path: Path) -> None:
+    """The test client speaks http, and nobody has collected static files."""
+    settings.SESSION_COOKIE_SECURE = settings.CSRF_COOKIE_SECURE = settings.SECURE_SSL_REDIRECT = False
+    settings.MFA_REQUIRED = False
+    settings.STATIC_ROOT = str(tmp_path)
+
+
+@pytest.fixture
+def browser(client: Client, plain_http: None, db: None) -> Client:
+    """Signed in as Anna, who may do everything."""
+    client.force_login(User.objects.create_superuser("anna", password="x"))
+    return client

@@ -1,0 +1,175 @@
+"""Mappings on the screen: what is accepted, what is told, what goes on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from audit.models import AuditEntry
+from connections.models import Division
+from mappings.bookkeeping.legs import ProblemKind
+from mappings.models import CustomerMapping, DebtorAccount, GLMapping, LedgerAccount, VatCode
+from mappings.signals import mapping_changed
+from tests.pages import NOW, in_role, text_of
+from tests.till import Shop
+
+RULES, CUSTOMERS = "/admin/mappings/glmapping/", "/admin/mappings/customermapping/"
+
+
+def rule(shop: Shop, **changes: Any) -> dict[str, Any]:
+    account = LedgerAccount.objects.get(code="8001", division=shop.division)
+    return {
+        "division": shop.division.pk, "role": "revenue", "tax_name": "VAT 9", "tax_rate": "9", "account": account.pk,
+        "vat_code": VatCode.objects.get().pk, "status": "matched", "effective_from": "2026-11-01", **changes,
+    }  # fmt: skip
+
+
+def customer(shop: Shop, **changes: Any) -> dict[str, Any]:
+    return {
+        "division": shop.division.pk, "merchant": shop.square.pk, "square_customer_id": "CUST1",
+        "square_name": "Hotel Zon", "status": "matched", "debtor": DebtorAccount.objects.get(code="1").pk,
+        "effective_from": "2026-11-01", **changes,
+    }  # fmt: skip
+
+
+def test_a_saved_rule_says_who_decided_and_when(shop: Shop, anna: Client) -> None:
+    response = anna.post(f"{RULES}add/", rule(shop))
+    assert response.status_code == 302, text_of(response)
+    made = GLMapping.objects.get(tax_name="VAT 9")
+    assert (made.decided_by, made.decided_at) == ("anna", NOW)
+    fact = AuditEntry.objects.get(verb="glmapping.added")
+    assert (fact.subject_id, fact.division, fact.actor) == (made.pk, 123456, "anna")
+    assert fact.detail["account"][1] == "8001 Revenue 9 %"
+
+
+def test_a_changed_rule_keeps_before_and_after_in_the_trail(shop: Shop, anna: Client) -> None:
+    made = shop.rules["revenue"]
+    anna.post(
+        f"{RULES}{made.pk}/change/",
+        rule(shop, tax_name="VAT 21", tax_rate="21", cost_center="K1", effective_from="2026-09-22"),
+    )
+    detail = AuditEntry.objects.get(verb="glmapping.changed").detail
+    assert detail["cost_center"] == ["", "K1"]
+    assert "status" not in detail
+
+
+def test_records_that_waited_for_the_rule_go_on(
+    shop: Shop, anna: Client, django_capture_on_commit_callbacks: Any
+) -> None:
+    item = shop.waiting(1, ProblemKind.UNMAPPED_TAX, "revenue: VAT 9, 9 %")
+    other = shop.waiting(2, ProblemKind.UNMAPPED_CUSTOMER, "CUST1")
+    with django_capture_on_commit_callbacks(execute=True):
+        anna.post(f"{RULES}add/", rule(shop))
+    item.refresh_from_db()
+    other.refresh_from_db()
+    assert (item.state, other.state) == ("extracted", "waiting")
+
+
+def test_the_signal_names_the_division_and_what_may_be_solved(shop: Shop, anna: Client) -> None:
+    heard: list[tuple[int, tuple[str, ...]]] = []
+
+    def listen(division_id: int, kinds: tuple[str, ...], **_: Any) -> None:
+        heard.append((division_id, kinds))
+
+    mapping_changed.connect(listen)
+    try:
+        anna.post(f"{CUSTOMERS}add/", customer(shop))
+    finally:
+        mapping_changed.disconnect(listen)
+    assert heard == [(shop.division.pk, ("unmapped_customer",))]
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"account": "1300"}, "1300 Trade debtors is of type 20; for revenue an account of type 110 is needed."),
+        ({"account": "blocked"}, "8002 Blocked is blocked or gone in Exact."),
+        ({"account": "elsewhere"}, "8001 Elsewhere belongs to another division."),
+        ({"account": ""}, "A rule in use needs its GL account."),
+        (
+            {"tax_name": "VAT 21", "tax_rate": "21", "effective_from": "2026-09-22"},
+            "There is already a rule for exactly this",
+        ),
+    ],
+)
+def test_a_rule_that_cannot_be_booked_is_refused_with_a_sentence(
+    shop: Shop, anna: Client, changes: dict[str, Any], sentence: str
+) -> None:
+    other = Division.objects.create(connection=shop.exact, code=777, name="Other", currency="EUR")
+    LedgerAccount.objects.create(
+        division=shop.division, remote_id="b", code="8002", name="Blocked", type=110, is_blocked=True
+    )
+    LedgerAccount.objects.create(division=other, remote_id="e", code="8001", name="Elsewhere", type=110)
+    named = {"1300": "Trade debtors", "blocked": "Blocked", "elsewhere": "Elsewhere"}
+    if changes.get("account") in named:
+        changes = {**changes, "account": LedgerAccount.objects.get(name=named[changes["account"]]).pk}
+    response = anna.post(f"{RULES}add/", rule(shop, **changes))
+    assert sentence in text_of(response)
+    assert not AuditEntry.objects.filter(verb="glmapping.added").exists()
+
+
+@pytest.mark.parametrize(
+    ("status", "sentence"),
+    [("S", "is not a customer in Exact (status C)"), ("C", "is blocked or gone in Exact")],
+)
+def test_a_customer_is_mapped_only_to_who_can_be_sold_to(shop: Shop, anna: Client, status: str, sentence: str) -> None:
+    debtor = DebtorAccount.objects.create(
+        division=shop.division, remote_id="d", code="9", name="Nobody", status=status, is_blocked=status == "C"
+    )
+    response = anna.post(f"{CUSTOMERS}add/", customer(shop, debtor=debtor.pk))
+    assert sentence in text_of(response)
+    assert not CustomerMapping.objects.exists()
+
+
+def offered(client: Client, field: str, **query: Any) -> list[str]:
+    asked = {"app_label": "mappings", "model_name": "glmapping", "field_name": field, **query}
+    return [row["text"] for row in client.get("/admin/autocomplete/", asked).json()["results"]]
+
+
+def test_the_choice_of_an_account_offers_what_makes_sense_for_the_role(shop: Shop, anna: Client) -> None:
+    assert offered(anna, "account", role="revenue") == ["8000 Revenue 21 %", "8001 Revenue 9 %"]
+    assert offered(anna, "account", role="clearing") == ["1105 Square clearing"]
+    assert len(offered(anna, "account")) == 8
+
+
+def test_the_choice_of_an_account_stays_in_the_division_and_in_use(shop: Shop, anna: Client) -> None:
+    other = Division.objects.create(connection=shop.exact, code=777, name="Other", currency="EUR")
+    LedgerAccount.objects.create(division=other, remote_id="e", code="8009", name="Elsewhere", type=110)
+    LedgerAccount.objects.filter(code="8001").update(is_blocked=True)
+    assert offered(anna, "account", role="revenue", division=shop.division.pk) == ["8000 Revenue 21 %"]
+    assert offered(anna, "account", role="revenue", division=other.pk) == ["8009 Elsewhere"]
+    assert offered(anna, "account", role="nonsense", division="x; drop") != []
+
+
+def test_a_link_fills_in_what_is_known(shop: Shop, anna: Client) -> None:
+    form = anna.get(f"{CUSTOMERS}add/?square_customer_id=CUST9&effective_from=2026-10-05").context["adminform"].form
+    assert form.initial["square_customer_id"] == "CUST9"
+    assert form.initial["effective_from"].isoformat() == "2026-10-05"
+    assert form.initial["division"] == shop.division.pk
+
+
+@pytest.mark.parametrize(
+    ("role", "may"),
+    [("Bookkeeper", True), ("Approver", True), ("Administrator", True), ("Operator", False), ("Auditor", False)],
+)
+def test_only_those_who_decide_may_change_a_rule(shop: Shop, role: str, may: bool) -> None:
+    client = in_role(role)
+    assert (client.get(f"{RULES}add/").status_code == 200) is may
+    assert client.get(f"{RULES}{shop.rules['revenue'].pk}/change/").status_code == 200
+    response = client.post(f"{RULES}{shop.rules['revenue'].pk}/change/", rule(shop, cost_center="K9"))
+    assert (response.status_code == 302) is may
+    assert (response.status_code == 403) is not may
+
+
+def test_a_decision_is_never_deleted(shop: Shop, anna: Client) -> None:
+    assert anna.get(f"{RULES}{shop.rules['revenue'].pk}/delete/").status_code == 403
+
+
+def test_a_rule_is_recognised_and_found_in_the_list(shop: Shop, anna: Client) -> None:
+    text = text_of(anna.get(RULES))
+    assert "revenue · VAT 21 · 21 %" in text
+    assert "8000 Revenue 21 %" in text
+    assert anna.get(RULES, {"q": "VAT"}).context["cl"].result_count == 1
+    assert anna.get(RULES, {"q": "8001"}).context["cl"].result_count == 0
