@@ -47,7 +47,7 @@ def _leg_count(posting: Any) -> int:
 
 
 def store(work: Work, batch: list[Posting], movements: Mapping[int, Mapping[str, int]]) -> None:
-    """Confirm what agrees; what differs, or is not there after a day, becomes a conflict; the rest is looked at again."""
+    """Confirm what agrees; what differs, or is not there after a day, becomes a conflict; the rest waits."""
     agreed = [
         posting for posting in batch if posting.pk in movements and not difference(posting, movements[posting.pk])
     ]

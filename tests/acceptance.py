@@ -35,7 +35,18 @@ def main(arguments: list[str]) -> int:
     """Run every marked test (further arguments go to pytest), then print the rows."""
     with tempfile.TemporaryDirectory() as folder:
         proof = Path(folder) / "proven.txt"
-        command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "worksteal", f"--accepted={proof}", *arguments]
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-n",
+            "2",
+            "--dist",
+            "worksteal",
+            f"--accepted={proof}",
+            *arguments,
+        ]
         ended = subprocess.call(command)
         proven = set(proof.read_text().split()) if proof.exists() else set()
     for line in told(rows(), proven):

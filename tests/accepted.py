@@ -1,4 +1,4 @@
-"""A pytest plugin: checks the rows that tests claim to prove, and with `--accepted FILE` keeps those that were proven."""
+"""A pytest plugin: checks the rows that tests claim to prove; `--accepted FILE` keeps those that were proven."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import copyreg
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -145,3 +145,21 @@ def wrongs(world: World) -> list[str]:
     """What is not booked exactly once, to the cent, with its trail."""
     lane, sandbox = world.shop.lane, world.sandbox
     return [*checks.lost(lane, sandbox, odd=()), *checks.breaches(lane, sandbox)]
+
+
+def between_steps(name: str) -> bool:
+    """Where a worker may sleep: outside transactions, and not on the wire, where a request arrives whenever it likes."""
+    return not connection.savepoint_ids and (name in WRITES or name.startswith(("after GET", "after POST")))
+
+
+@contextmanager
+def sleeping(at: int, *, meanwhile: Callable[[], None]) -> Iterator[Boundaries]:
+    """Within the block the engine sleeps at that boundary; when it wakes up, `meanwhile` has happened."""
+    with watched(Boundaries(at, lambda _: meanwhile(), counts=between_steps)) as boundaries:
+        yield boundaries
+
+
+def hold_first_post(hold: Callable[[str], None]) -> None:
+    """The first worker to send an entry is held right before it leaves. Ends with the world."""
+    boundaries = Boundaries(1, hold, counts=lambda name: name == "before POST" and bool(Posting.objects.exists()))
+    clients.session_factory = boundaries.sessions(clients.session_factory)

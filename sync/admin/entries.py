@@ -83,7 +83,9 @@ class PostingAdmin(DetailAdmin):
 
     @admin.display(description="problem")
     def what(self, posting: Posting) -> SafeString | str:
-        return shown.explained(posting.problem, "") if posting.problem else ""
+        found = shown.remedy(posting.problem_kind)
+        told = found.title if found else posting.problem
+        return shown.explained(told, "") if told else ""
 
     def detail(self, request: HttpRequest, row: Posting) -> Mapping[str, Any]:  # noqa: ARG002
         found = shown.remedy(row.problem_kind)

@@ -121,6 +121,8 @@ class SyncRunAdmin(DetailAdmin):
     )
     list_display_links = ("number",)
     list_filter = ("state", "trigger", "lane")
+    search_fields = ("lane__label", "requested_by")
+    search_help_text = "Lane, or the person who asked for it"
     list_select_related = ("lane",)
     sortable_by = ()
     empty = "No run yet. Runs begin by schedule once a lane is switched on, or with 'Run now' on a lane."

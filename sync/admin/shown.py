@@ -19,7 +19,7 @@ from mappings.bookkeeping.legs import ProblemKind
 from sync.lifecycle import ItemState, LegState, PostingState, RunState
 from sync.models import SyncItem
 
-LONG = 140
+LONG = 80
 
 RUN_TONES = {
     RunState.QUEUED: "busy", RunState.RUNNING: "busy", RunState.PAUSED: "wait", RunState.DONE: "good",

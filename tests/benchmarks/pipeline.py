@@ -52,7 +52,7 @@ class Counter:
     def __init__(self) -> None:
         self.number = 0
 
-    def __call__(self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:  # noqa: FBT001
+    def __call__(self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
         self.number += 1
         return execute(sql, params, many, context)
 

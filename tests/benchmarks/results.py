@@ -37,7 +37,9 @@ def _of_one(mode: str, one: Measured) -> Iterator[Row]:
     share = one.payments / 100
     is_large_day = mode == "daily_summary" and one.payments == 10_000
     yield Row(f"{name} payments a second", round(one.payments / one.seconds, 1), "1/s")
-    yield _at_most(f"{name} Exact calls", round(one.exact_calls / share, 2), "per 100", _exact_target(mode, is_large_day))
+    yield _at_most(
+        f"{name} Exact calls", round(one.exact_calls / share, 2), "per 100", _exact_target(mode, is_large_day)
+    )
     yield _at_most(f"{name} Square calls", round(one.square_calls / share, 2), "per 100", 6 if is_large_day else None)
     yield Row(f"{name} database statements", round(one.statements / one.payments, 2), "per payment")
     yield Row(f"{name} peak memory", round(one.peak / MEGABYTE, 1), "MB")
@@ -46,7 +48,7 @@ def _of_one(mode: str, one: Measured) -> Iterator[Row]:
     yield _at_most(f"{name} entries booked twice", one.doubled, "", 0)
 
 
-def _exact_target(mode: str, is_large_day: bool) -> float | None:  # noqa: FBT001
+def _exact_target(mode: str, is_large_day: bool) -> float | None:
     if mode == "per_payment":
         return 110
     return 2 if is_large_day else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from multiprocessing.connection import Connection as Pipe
@@ -53,8 +54,9 @@ def serve_month(pipe: Pipe, payments: int, days: int) -> None:
     sandbox = Sandbox(seed=SEED)
     with serve(sandbox) as server:
         pipe.send(_opened(sandbox, server, payments, days))
-        while (question := pipe.recv()) != "end":
-            pipe.send(_calls(sandbox) if question == "calls" else _books(sandbox))
+        with suppress(EOFError):
+            while (question := pipe.recv()) != "end":
+                pipe.send(_calls(sandbox) if question == "calls" else _books(sandbox))
 
 
 def _opened(sandbox: Any, server: Any, payments: int, days: int) -> Opened:
@@ -64,9 +66,7 @@ def _opened(sandbox: Any, server: Any, payments: int, days: int) -> Opened:
 
     shops.found(sandbox, limits=Limits(minute=1_000_000, day=100_000_000))
     end = datetime.now(UTC) - SETTLED
-    month = generate(
-        sandbox.square, seed=SEED, payments=payments, days=days, end=end, shape="counter", oddities=False
-    )
+    month = generate(sandbox.square, seed=SEED, payments=payments, days=days, end=end, shape="counter", oddities=False)
     return Opened(
         environment={"SANDBOX_SQUARE_URL": server.square_url, "SANDBOX_EXACT_URL": server.exact_url},
         go_live=month.days[0],
@@ -85,4 +85,8 @@ def _books(sandbox: Any) -> dict[str, Any]:
 
     payments = sandbox.square.payments()
     orders = {key: sandbox.square.order(key) for key in {row["order_id"] for row in payments}}
-    return {"payments": payments, "orders": orders, "lines": sandbox.exact.site(shops.REGION).division(shops.DIVISION).lines()}
+    return {
+        "payments": payments,
+        "orders": orders,
+        "lines": sandbox.exact.site(shops.REGION).division(shops.DIVISION).lines(),
+    }

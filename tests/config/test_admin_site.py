@@ -9,15 +9,16 @@ from typing import Any
 import pytest
 from allauth.mfa.models import Authenticator
 from django.contrib import admin
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 from django.core.mail.backends.base import BaseEmailBackend
 from django.test import Client
 from pytest_django.fixtures import Settings
 
+from audit.models import AuditEntry
 from connections.models import Connection
 from mappings.bookkeeping.legs import ProblemKind
 from sync.models import Beat, Posting, SyncLane
-from tests.pages import NOW, in_role, inline_code, text_of
+from tests.pages import NOW, confirm, in_role, inline_code, text_of
 from tests.till import Shop
 
 PASSWORD = "open-the-books-1"
@@ -205,8 +206,10 @@ def every_page(shop: Shop) -> list[str]:
     posting = Posting.objects.get(reference="TB-0000000000000010")
     lists = [
         "sync/syncitem", "sync/posting", "sync/syncrun", "sync/synclane", "mappings/glmapping",
-        "mappings/customermapping", "mappings/ledgeraccount", "mappings/vatcode", "mappings/journal",
-        "mappings/debtoraccount", "mappings/closedperiod", "connections/connection", "connections/division", "connections/location", "connections/vendorcall",
+        "mappings/customermapping", "mappings/ledgeraccount", "mappings/vatcode",
+        "mappings/journal",
+        "mappings/debtoraccount", "mappings/closedperiod", "connections/connection",
+        "connections/division", "connections/location", "connections/vendorcall",
         "audit/auditentry", "auth/user", "auth/group",
     ]  # fmt: skip
     pages = [f"/admin/{name}/" for name in lists]
@@ -241,3 +244,25 @@ def test_every_page_is_closed_to_who_is_not_signed_in(shop: Shop) -> None:
             response = Client().get(url)
             assert response.status_code == 302, url
             assert "login" in response["Location"]
+
+
+# --- People -----------------------------------------------------------------------------------------------------------
+def test_a_lost_second_factor_is_removed_with_a_reason_by_somebody_else(shop: Shop, anna: Client) -> None:
+    bob = User.objects.create_user("bob", is_staff=True)
+    own = User.objects.get(username="anna")
+    for person in (bob, own):
+        Authenticator.objects.create(user=person, type=Authenticator.Type.TOTP, data={"secret": "x"})
+    confirm(anna, f"/admin/auth/user/{bob.pk}/do/remove-factor/", reason="lost phone")
+    text = text_of(confirm(anna, f"/admin/auth/user/{own.pk}/do/remove-factor/", reason="lazy"))
+    assert "nobody removes their own factor here" in text
+    assert list(Authenticator.objects.values_list("user__username", flat=True)) == ["anna"]
+    assert AuditEntry.objects.get(verb="user.factor_removed", subject="bob").detail == {"reason": "lost phone"}
+
+
+def test_a_role_given_to_a_person_is_told_in_the_trail(shop: Shop, anna: Client) -> None:
+    bob = User.objects.create_user("bob", is_staff=True)
+    role = Group.objects.get(name="Bookkeeper")
+    form = {"username": "bob", "is_active": "on", "is_staff": "on", "groups": [role.pk]}
+    response = anna.post(f"/admin/auth/user/{bob.pk}/change/", form)
+    assert response.status_code == 302, text_of(response)
+    assert AuditEntry.objects.get(verb="user.changed").detail["roles"] == ["Bookkeeper"]

@@ -120,6 +120,7 @@ def test_saving_the_form_does_not_bring_back_an_old_token(browser: Client, vendo
     assert (seen.label, seen.access_token.token) == ("Other", renewed)
 
 
+@pytest.mark.accepts("S000-48")
 def test_testing_tells_live_from_revoked(browser: Client, vendors: Vendors) -> None:
     row = vendors.exact()
     assert "answers as Maria de Vries" in press(browser, row, "test")
@@ -166,6 +167,7 @@ def test_a_changed_current_division_is_shown(browser: Client, vendors: Vendors) 
 @pytest.mark.parametrize(
     ("days", "words"), [(1, "in 29 days"), (24, "in 6 days"), (29, "within a day"), (31, "expired")]
 )
+@pytest.mark.accepts("S002-13")
 def test_the_page_counts_down_to_the_end_of_the_consent(
     browser: Client, vendors: Vendors, days: int, words: str
 ) -> None:

@@ -39,6 +39,7 @@ def is_empty(row: Connection) -> bool:
     return seen.access_token is None and seen.refresh_token is None and seen.status == Connection.Status.NEW
 
 
+@pytest.mark.accepts("S000-37", "S002-10", "S000-41")
 def test_an_exact_consent_stores_the_tokens_and_reads_the_divisions(browser: Client, vendors: Vendors) -> None:
     row = vendors.exact(is_connected=False)
     page = come_back(browser, row, decide(set_out(browser, row), "allow"))
@@ -52,6 +53,7 @@ def test_an_exact_consent_stores_the_tokens_and_reads_the_divisions(browser: Cli
     assert AuditEntry.objects.filter(verb="connection.consented", actor="anna").count() == 1
 
 
+@pytest.mark.accepts("S000-37")
 def test_a_square_consent_stores_tokens_scopes_and_locations(browser: Client, vendors: Vendors) -> None:
     row = vendors.square(is_connected=False)
     assert come_back(browser, row, decide(set_out(browser, row), "allow")).status_code == 302
@@ -61,6 +63,7 @@ def test_a_square_consent_stores_tokens_scopes_and_locations(browser: Client, ve
     assert set(Location.objects.values_list("name", flat=True)) == {"Amsterdam", "Utrecht"}
 
 
+@pytest.mark.accepts("S002-07")
 def test_the_consent_address_carries_what_the_vendor_wants(browser: Client, vendors: Vendors) -> None:
     address = urlsplit(set_out(browser, vendors.exact(is_connected=False)))
     asked = {name: values[0] for name, values in parse_qs(address.query).items()}
@@ -74,21 +77,25 @@ def test_the_consent_address_carries_what_the_vendor_wants(browser: Client, vend
 
 
 @pytest.mark.parametrize("region", sorted(REGIONS))
+@pytest.mark.accepts("S000-40")
 def test_each_of_the_seven_regions_leads_to_its_own_site(region: str) -> None:
     row = Connection(system="exact", environment="production", region=region, label="x", client_id="app")
     assert grants.authorize_url(row, state="s").startswith(REGIONS[region].base_url + "/api/oauth2/auth?")
 
 
+@pytest.mark.accepts("S000-40")
 def test_the_regions_offered_are_those_we_have_addresses_for() -> None:
     assert {code for code, _ in Connection.REGIONS} == set(REGIONS)
 
 
+@pytest.mark.accepts("S002-08")
 def test_a_declined_consent_is_explained_and_stores_nothing(browser: Client, vendors: Vendors) -> None:
     for row in (vendors.exact(is_connected=False), vendors.square(is_connected=False)):
         refused(come_back(browser, row, decide(set_out(browser, row), "deny")), "declined", "start again")
         assert is_empty(row)
 
 
+@pytest.mark.accepts("S000-37")
 def test_an_answer_without_our_state_is_refused(browser: Client, vendors: Vendors) -> None:
     row = vendors.exact(is_connected=False)
     answer = decide(set_out(browser, row), "allow")
@@ -124,6 +131,7 @@ def test_a_state_lives_ten_minutes(browser: Client, vendors: Vendors) -> None:
 
 
 @pytest.mark.parametrize("system", ["exact", "square"])
+@pytest.mark.accepts("S002-09")
 def test_a_used_or_expired_code_is_explained(browser: Client, vendors: Vendors, system: str) -> None:
     row = vendors.exact(is_connected=False) if system == "exact" else vendors.square(is_connected=False)
     first = decide(set_out(browser, row), "allow")

@@ -44,6 +44,7 @@ def together(count: int, work: Callable[[], object]) -> list[object]:
         return [done.result(30) for done in [pool.submit(one) for _ in range(count)]]
 
 
+@pytest.mark.accepts("S000-19", "S002-12")
 def test_an_exact_token_of_569_seconds_is_used_and_one_of_575_renewed(vendors: Vendors) -> None:
     row = vendors.exact()
     first = secrets_of(row)
@@ -217,6 +218,7 @@ def test_a_square_token_that_expired_unnoticed_is_renewed_in_the_middle_of_a_cal
     assert vendors.token_calls("square") == 1
 
 
+@pytest.mark.accepts("S000-26")
 def test_one_side_that_breaks_leaves_the_others_working(vendors: Vendors) -> None:
     a, square = vendors.exact("A"), vendors.square()
     b = vendors.give(vendors.exact("B", is_connected=False), user="piet")
@@ -237,6 +239,7 @@ def test_a_token_is_never_renewed_inside_a_transaction(vendors: Vendors) -> None
     assert vendors.token_calls() == 0
 
 
+@pytest.mark.accepts("S002-13")
 def test_connections_idle_for_a_day_are_due_to_be_kept_alive(vendors: Vendors) -> None:
     row, square = vendors.exact(), vendors.square()
     assert not credentials.due_for_keepalive().exists()
@@ -249,6 +252,7 @@ def test_connections_idle_for_a_day_are_due_to_be_kept_alive(vendors: Vendors) -
     assert not credentials.due_for_keepalive().exists()
 
 
+@pytest.mark.accepts("S002-13")
 def test_a_consent_near_its_end_is_listed(vendors: Vendors) -> None:
     row = vendors.exact()
     vendors.time.advance(22 * 86_400)
@@ -288,6 +292,7 @@ def test_after_each_refresh_the_divisions_are_compared_and_a_failure_there_costs
     assert vendors.calls("/current/Me") == 3
 
 
+@pytest.mark.accepts("S000-18")
 def test_token_calls_are_in_the_request_ledger_and_no_secret_is_anywhere_in_the_database(vendors: Vendors) -> None:
     row = vendors.exact()
     canaries = [*secrets_of(row), SECRET]

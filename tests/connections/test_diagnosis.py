@@ -13,6 +13,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 FULL = ["MERCHANT_PROFILE_READ", "PAYMENTS_READ", "ORDERS_READ", "CUSTOMERS_READ"]
 
 
+@pytest.mark.accepts("S000-48")
 def test_a_live_exact_connection_says_who_answers(vendors: Vendors) -> None:
     verdict = diagnosis.test_connection(vendors.exact())
     assert (verdict.kind, verdict.is_live) == (Kind.LIVE, True)
@@ -31,6 +32,7 @@ def test_a_connection_nobody_consented_to(vendors: Vendors) -> None:
     assert diagnosis.test_connection(vendors.exact(is_connected=False)).kind == Kind.NO_CONSENT
 
 
+@pytest.mark.accepts("S000-48")
 def test_a_revoked_exact_consent(vendors: Vendors) -> None:
     row = vendors.exact()
     vendors.site.revoke(EXACT_APP)
@@ -56,6 +58,7 @@ def test_a_revoked_square_consent(vendors: Vendors) -> None:
     assert diagnosis.test_connection(row).kind == Kind.REVOKED
 
 
+@pytest.mark.accepts("S000-48")
 def test_a_token_of_another_country_site(vendors: Vendors) -> None:
     row = vendors.exact()
     Connection.objects.update(region="be")
@@ -65,6 +68,7 @@ def test_a_token_of_another_country_site(vendors: Vendors) -> None:
     assert "Belgium" in verdict.sentence
 
 
+@pytest.mark.accepts("S000-48")
 def test_an_exact_app_without_a_right_is_told_which(vendors: Vendors) -> None:
     vendors.site.register_app(EXACT_APP, SECRET, [], scopes=["organization.administration", "financial.generalledgers"])
     verdict = diagnosis.test_connection(vendors.exact())
@@ -127,6 +131,7 @@ def test_an_answer_that_makes_no_sense(vendors: Vendors) -> None:
     assert diagnosis.test_connection(row).kind in {Kind.UNCLEAR, Kind.UNREACHABLE}
 
 
+@pytest.mark.accepts("S000-48")
 def test_no_two_verdicts_share_a_sentence(vendors: Vendors) -> None:
     live = vendors.exact("live")
     revoked = vendors.give(vendors.exact("revoked", is_connected=False), user="piet")

@@ -40,6 +40,7 @@ def refresh(vendors: Vendors, row: Connection) -> None:
     StoredTokens(row.pk).current()
 
 
+@pytest.mark.accepts("S002-15")
 def test_three_divisions_make_three_rows_and_the_current_one_is_known(vendors: Vendors) -> None:
     row = vendors.exact()
     found = divisions.discover(row)
@@ -51,6 +52,7 @@ def test_three_divisions_make_three_rows_and_the_current_one_is_known(vendors: V
     assert Connection.objects.get().current_division == MAIN
 
 
+@pytest.mark.accepts("S000-21")
 def test_ten_reads_without_a_refresh_ask_for_me_once(vendors: Vendors) -> None:
     division = vendors.division(vendors.exact())
     for _ in range(10):
@@ -60,6 +62,7 @@ def test_ten_reads_without_a_refresh_ask_for_me_once(vendors: Vendors) -> None:
     assert data == [f"/api/v1/{MAIN}/financial/Journals"] * 10
 
 
+@pytest.mark.accepts("S000-43")
 def test_a_changed_current_division_is_recorded_and_nothing_is_read_elsewhere(vendors: Vendors) -> None:
     row = vendors.exact()
     division = vendors.division(row)
@@ -73,6 +76,7 @@ def test_a_changed_current_division_is_recorded_and_nothing_is_read_elsewhere(ve
     assert f"/api/v1/{MAIN}/financial/Journals" in [entry.path for entry in vendors.sandbox.log.entries]
 
 
+@pytest.mark.accepts("S000-43")
 def test_the_switch_to_follow_is_off_and_tells_whoever_listens_when_on(vendors: Vendors, heard: Any) -> None:
     row = vendors.exact()
     vendors.division(row)
@@ -94,6 +98,7 @@ def test_the_switch_to_follow_is_off_and_tells_whoever_listens_when_on(vendors: 
         (lambda site: site.rename_division(MAIN, registration_number="99999999"), "now has 99999999"),
     ],
 )
+@pytest.mark.accepts("S000-43")
 def test_a_pinned_division_that_became_another_is_held(
     vendors: Vendors, heard: Any, change: Callable[[Any], None], words: str
 ) -> None:
@@ -156,6 +161,7 @@ def test_a_division_that_is_gone_cannot_be_confirmed(vendors: Vendors) -> None:
         divisions.confirm(division, by="anna")
 
 
+@pytest.mark.accepts("S000-05")
 def test_each_connection_talks_to_its_own_country_site(vendors: Vendors) -> None:
     dutch, belgian = vendors.exact("NL"), vendors.exact("BE", region="be")
     divisions.discover(dutch)
@@ -166,6 +172,7 @@ def test_each_connection_talks_to_its_own_country_site(vendors: Vendors) -> None
     assert [division.code for division in belgian.divisions.all()] == [200001]
 
 
+@pytest.mark.accepts("S000-20")
 def test_a_changed_region_goes_to_the_new_site_with_the_next_consent(vendors: Vendors) -> None:
     row = vendors.exact()
     Connection.objects.update(region="be")

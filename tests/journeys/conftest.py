@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
+from django.utils.module_loading import import_string
+from django_q.models import OrmQ
 from pytest_django.fixtures import Settings
 
 from tests.journeys.shop import Till
@@ -47,3 +52,25 @@ def browser(client: Client, plain_http: None, db: None) -> Client:
     """Signed in as Anna, who may do everything."""
     client.force_login(User.objects.create_superuser("anna", password="x"))
     return client
+
+
+@dataclass
+class Queue:
+    """The queue between the pages and the workers. `work` does what a worker does with the tasks that were rung."""
+
+    on_commit: Callable[..., AbstractContextManager[object]]
+
+    def listening(self) -> AbstractContextManager[object]:
+        """What is rung in this block is really put into the queue, as it is when a request commits."""
+        return self.on_commit(execute=True)
+
+    def work(self) -> None:
+        while task := OrmQ.objects.order_by("id").first():
+            rung = task.task
+            task.delete()
+            import_string(rung["func"])(*rung["args"])
+
+
+@pytest.fixture
+def queue(django_capture_on_commit_callbacks: Callable[..., AbstractContextManager[object]]) -> Queue:
+    return Queue(django_capture_on_commit_callbacks)

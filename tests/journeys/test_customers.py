@@ -16,9 +16,7 @@ def test_a_known_customer_is_booked_on_its_own_account_every_time(till):
     for _ in range(5):
         till.sell(customer_id=hotel)
         till.next_morning()
-        accounts |= {
-            line["AccountName"] for line in till.world.books.lines() if line["GLAccountCode"] == "1300"
-        }
+        accounts |= {line["AccountName"] for line in till.world.books.lines() if line["GLAccountCode"] == "1300"}
 
     assert accounts == {"Hotel Prinsengracht"}
     assert till.owed_by("Hotel Prinsengracht") == 0
@@ -46,12 +44,16 @@ def test_an_unknown_customer_waits_until_somebody_says_who_it_is(till, browser, 
 
     proposed = CustomerMapping.objects.get(square_customer_id=stranger)
     with django_capture_on_commit_callbacks(execute=True):
-        save_form(browser, page_of(proposed), status="matched", debtor=DebtorAccount.objects.get(name="Studio Noord").pk)
+        save_form(
+            browser, page_of(proposed), status="matched", debtor=DebtorAccount.objects.get(name="Studio Noord").pk
+        )
     till.run_after(minutes=1)
 
     assert till.item(sale).state == "done", till.item(sale).problem
     assert till.ledger == {"1105": 2456, "4960": 44, "8000": -2066, "1500": -434}
-    assert {line["AccountName"] for line in till.world.books.lines() if line["GLAccountCode"] == "1300"} == {"Studio Noord"}
+    assert {line["AccountName"] for line in till.world.books.lines() if line["GLAccountCode"] == "1300"} == {
+        "Studio Noord"
+    }
 
 
 def test_an_unknown_customer_goes_to_the_collective_debtor_where_the_lane_says_so(till):

@@ -19,7 +19,9 @@ def test_a_fee_that_shows_after_the_day_was_booked_becomes_a_leg_of_its_own(till
 
     assert till.ledger == {"1105": 2456, "4960": 44, "8000": -2066, "1500": -434}
     assert till.posts == before + 1
-    assert list(Posting.objects.filter(document="bank_entry").values_list("ordinal", flat=True).order_by("ordinal")) == [0, 1]
+    assert list(
+        Posting.objects.filter(document="bank_entry").values_list("ordinal", flat=True).order_by("ordinal")
+    ) == [0, 1]
 
 
 def test_an_adjusted_fee_is_a_second_fee(till):

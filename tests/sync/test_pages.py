@@ -263,8 +263,10 @@ def lane_form(lane: SyncLane, **changes: Any) -> dict[str, Any]:
     held = {name: getattr(lane, name) for name in names}
     return {
         **held, "source": lane.source_id, "division": lane.division_id,
-        "collective_debtor": lane.collective_debtor_id or "", "is_enabled": "on", "feeds-TOTAL_FORMS": 1, "feeds-INITIAL_FORMS": 1,
-        "feeds-0-id": feed.pk, "feeds-0-lane": lane.pk, "feeds-0-location": feed.location_id, **changes,
+        "collective_debtor": lane.collective_debtor_id or "", "is_enabled": "on", "feeds-TOTAL_FORMS": 1,
+        "feeds-INITIAL_FORMS": 1,
+        "feeds-0-id": feed.pk, "feeds-0-lane": lane.pk,
+        "feeds-0-location": feed.location_id, **changes,
     }  # fmt: skip
 
 
