@@ -211,11 +211,15 @@ def preview(item: SyncItem) -> Preview:
     return Preview(tuple(plan for _, plan in resolution.legs), tuple(resolution.notes), resolution.problem)
 
 
-def release_mapped(division_id: int, kinds: Sequence[str]) -> int:
-    """After a mapping changed: let every record that waits for one be resolved again. Returns how many."""
-    waiting = SyncItem.objects.filter(
+def waiting_for_mapping(division_id: int, kinds: Sequence[str]) -> QuerySet[SyncItem]:
+    return SyncItem.objects.filter(
         lane__division=division_id, state=ItemState.WAITING, problem_kind__in=[*kinds] or MAPPING
     )
+
+
+def release_mapped(division_id: int, kinds: Sequence[str]) -> int:
+    """After a mapping changed: let every record that waits for one be resolved again. Returns how many."""
+    waiting = waiting_for_mapping(division_id, kinds)
     released, lanes = 0, {}
     for item in waiting.select_related("lane__division", "lane__source").defer("payload").iterator(CHUNK):
         try:

@@ -7,16 +7,27 @@ from typing import Any
 
 from django.db import transaction
 from django.dispatch import receiver
+from django_q.tasks import async_task
 
 from connections.signals import division_confirmed
 from mappings.signals import mapping_changed
 from sync import actions
 
+# A person waits for the page: each record is a transaction of its own.
+AT_ONCE = 100
+
 
 @receiver(mapping_changed)
 def release_what_waited(division_id: int, kinds: Sequence[str] = (), **_: Any) -> None:
-    """Once the decision is stored, let the records that waited for it go on."""
-    transaction.on_commit(lambda: actions.release_mapped(division_id, kinds))
+    """Once the decision is stored, let the records that waited for it go on: a few at once, many by a worker."""
+    transaction.on_commit(lambda: _release(division_id, list(kinds)))
+
+
+def _release(division_id: int, kinds: list[str]) -> None:
+    if actions.waiting_for_mapping(division_id, kinds)[: AT_ONCE + 1].count() <= AT_ONCE:
+        actions.release_mapped(division_id, kinds)
+    else:
+        async_task("sync.tasks.release_mapped", division_id, kinds, q_options={"task_name": f"release-{division_id}"})
 
 
 @receiver(division_confirmed)

@@ -23,7 +23,6 @@ from sync.grip import Busy, LostGrip
 from sync.lifecycle import RunState
 from sync.models import SyncLane, SyncRun
 
-FIRST_PAUSE = timedelta(seconds=30)
 LAST_PAUSE = timedelta(minutes=15)
 ATTEMPTS = 12
 
@@ -161,7 +160,7 @@ def _interrupted(work: Work, error: VendorError) -> Slice:
         return _pause(work, error.until, error.sentence, attempts=work.run.attempts)
     if isinstance(error, NotAuthorised | Refused) or work.run.attempts >= ATTEMPTS:
         return _finish(work, RunState.FAILED, error.sentence)
-    until = clock.now() + min(LAST_PAUSE, FIRST_PAUSE * 2 ** min(work.run.attempts, 6))
+    until = clock.now() + min(LAST_PAUSE, posting.backoff(work.run.attempts + 1))
     return _pause(work, until, error.sentence, attempts=work.run.attempts + 1)
 
 

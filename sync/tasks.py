@@ -75,6 +75,13 @@ def _open_due(lane: SyncLane) -> None:
             return
 
 
+def release_mapped(division_id: int, kinds: list[str]) -> int:
+    """After a mapping changed: the records that waited for it. What was released before is no longer waiting."""
+    from sync import actions  # they ring runs, and so import this module
+
+    return actions.release_mapped(division_id, kinds)
+
+
 def beat() -> None:
     """Proves that scheduler, queue and worker all live."""
     Beat.beat("worker", at=clock.now())

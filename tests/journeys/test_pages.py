@@ -173,3 +173,30 @@ def test_the_trail_leaves_as_a_stream_in_which_no_spreadsheet_finds_a_formula(ti
     assert rows[0].startswith('"id","at","actor"')
     assert len(rows) > 20
     assert not any(f',"{sign}' in row for row in rows for sign in "=+-@")
+
+
+@pytest.mark.accepts("S002-11")
+def test_consent_by_a_person_is_the_only_way_in_and_the_form_says_so(browser, db):
+    page = browser.get(reverse("admin:connections_connection_add"))
+
+    assert "client credentials" in words(page)
+    assert not [name for name in page.context["adminform"].form.fields if "grant" in name]
+
+
+def test_the_first_page_names_what_waits_grouped_by_cause(till, browser):
+    strange(till, number=2)
+
+    shown = words(browser.get(reverse("admin:index")))
+
+    assert "Tourist tax 13" in shown
+    assert "2" in shown
+
+
+def test_a_run_shows_what_it_did_and_what_it_asked_of_the_vendors(till, browser):
+    till.sell()
+    run = till.next_morning()
+
+    shown = words(browser.get(page_of(run)))
+
+    assert run.sentence in shown
+    assert "1" in shown

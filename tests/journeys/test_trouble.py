@@ -36,9 +36,8 @@ def test_a_vendor_that_is_down_is_asked_again_at_growing_distances(till):
 
     waited = pauses(till)
     assert run.state == "done"
-    assert len(waited) == 3
-    assert waited == sorted(waited)
-    assert waited[2] > 2 * waited[0]
+    # Each pause is double the last, and up to a quarter longer by chance, so that lanes do not march in step.
+    assert [base < pause < 1.25 * base for base, pause in zip((30, 60, 120), waited, strict=True)] == [True] * 3
     assert till.ledger == MUG_BOOKED
 
 
