@@ -207,7 +207,8 @@ def _look_again(posting: Posting) -> None:
 def preview(item: SyncItem) -> Preview:
     """Resolve the record as it would be now, without writing or sending anything."""
     work = Work(lane=item.lane, run=SyncRun(lane=item.lane), grip=Grip(item.lane_id, -1, clock.now()))
-    resolution = FLOWS[item.lane.flow].resolve(work, [item])[0]
+    stream = next(stream for stream in FLOWS[item.lane.flow].streams(item.lane) if stream.kind == item.kind)
+    resolution = stream.resolve(work, [item])[0]
     return Preview(tuple(plan for _, plan in resolution.legs), tuple(resolution.notes), resolution.problem)
 
 

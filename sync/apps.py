@@ -3,6 +3,7 @@ from django.apps import AppConfig
 
 class SyncConfig(AppConfig):
     name = "sync"
+    verbose_name = "Bookings"
 
     def ready(self) -> None:
         from sync import receivers  # noqa: F401 - connects them

@@ -10,13 +10,10 @@ from audit.trail import Fact
 from connections import clock
 from sync import engine
 from sync.engine import Move, Outcome
-from sync.flows.base import Flow, Page, Record, Work
+from sync.flows.base import Flow, Page, Record, Stream, Work
 from sync.lifecycle import ItemState
-from sync.models import LaneLocation, SyncItem, SyncRun
+from sync.models import FeedCursor, LaneLocation, SyncItem
 
-# Square's lists lag by seconds, and its times have mixed precision: each read begins this long before the last ended.
-# Reference: Square ListPayments, "eventually consistent".
-OVERLAP = timedelta(minutes=5)
 # A first read begins this long before go-live, so that a payment taken the night before is seen and waits.
 LOOK_BACK = timedelta(days=1)
 FIRST_RECHECK = timedelta(minutes=5)
@@ -24,21 +21,22 @@ LAST_RECHECK = timedelta(hours=24)
 
 
 def read_feeds(work: Work, flow: Flow) -> None:
-    """Read every location of the lane from its cursor to the start of the run. Restarts at the last kept page."""
+    """Read each stream of every location from its cursor to the start of the run. Restarts at the last kept page."""
     until = work.run.created_at
-    for feed in work.lane.feeds.select_related("location"):
-        if feed.pk in work.run.feeds_done:
-            continue
-        for page in flow.pages(work, feed, start_of(feed), until):
-            keep(work, page, until=until)
-            work.breathe()
+    for stream in flow.streams(work.lane):
+        for feed in work.lane.feeds.select_related("location"):
+            if [feed.pk, stream.name] in work.run.feeds_done:
+                continue
+            for page in stream.pages(work, feed, start_of(feed, stream), until):
+                keep(work, page, until=until)
+                work.breathe()
 
 
-def start_of(feed: LaneLocation) -> datetime:
-    if feed.cursor:
-        return feed.cursor - OVERLAP
+def start_of(feed: LaneLocation, stream: Stream) -> datetime:
+    cursor = feed.cursors.filter(stream=stream.name).first()
     midnight = datetime.combine(feed.lane.go_live, time.min, ZoneInfo(feed.location.timezone))
-    return midnight - LOOK_BACK
+    begin = midnight - LOOK_BACK
+    return max(cursor.read_up_to - stream.overlap, begin) if cursor else begin
 
 
 def keep(work: Work, page: Page, *, until: datetime) -> None:
@@ -47,33 +45,43 @@ def keep(work: Work, page: Page, *, until: datetime) -> None:
     The cursor moves whatever becomes of the records, never past the start of the run and never back.
     """
     outcome, changed = _kept(work, page.records)
-    cursor = until if page.is_last else min(page.read_up_to, until)
-    if page.feed.cursor is None or cursor > page.feed.cursor:
-        page.feed.cursor = cursor
-        outcome.updates.append((page.feed, ["cursor"]))
+    _move_cursor(outcome, page, until if page.is_last else min(page.read_up_to, until))
     if page.is_last:
-        work.run.feeds_done = [*work.run.feeds_done, page.feed.pk]
-    work.run.records_read += len(page.records)
+        work.run.feeds_done = [*work.run.feeds_done, [page.feed.pk, page.stream]]
+    work.run.records_read += page.size
     work.run.records_changed += changed
     outcome.updates.append((work.run, ["feeds_done", "records_read", "records_changed"]))
     engine.apply(outcome, grip=work.grip)
 
 
+def _move_cursor(outcome: Outcome, page: Page, read_up_to: datetime) -> None:
+    cursor = page.feed.cursors.filter(stream=page.stream).first()
+    if cursor is None:
+        outcome.created.append(FeedCursor(feed=page.feed, stream=page.stream, read_up_to=read_up_to))
+    elif read_up_to > cursor.read_up_to:
+        cursor.read_up_to = read_up_to
+        outcome.updates.append((cursor, ["read_up_to"]))
+
+
 def read_unfinished(work: Work, flow: Flow) -> None:
-    """Read records again whose order was not complete when they came in, ever more rarely."""
-    due = SyncItem.objects.filter(lane=work.lane, recheck_at__lte=work.run.created_at).exclude(
-        state=ItemState.DISMISSED
-    )
-    while batch := list(due.order_by("recheck_at", "id")[:100]):
-        outcome, changed = _kept(work, flow.again(work, batch))
-        for item in batch:
-            item.recheck_at = next_recheck(item.attempts)
-            item.attempts += 1
-            outcome.updates.append((item, ["recheck_at", "attempts"]))
-        work.run.records_changed += changed
-        outcome.updates.append((work.run, ["records_changed"]))
-        engine.apply(outcome, grip=work.grip)
-        work.breathe()
+    """Read records again that were not complete when they came in, ever more rarely."""
+    for stream in flow.streams(work.lane):
+        due = SyncItem.objects.filter(lane=work.lane, kind=stream.kind, recheck_at__lte=work.run.created_at)
+        due = due.exclude(state=ItemState.DISMISSED)
+        while batch := list(due.order_by("recheck_at", "id")[:100]):
+            _read_again(work, stream, batch)
+            work.breathe()
+
+
+def _read_again(work: Work, stream: Stream, batch: Sequence[SyncItem]) -> None:
+    outcome, changed = _kept(work, stream.again(work, batch))
+    for item in batch:
+        item.recheck_at = next_recheck(item.attempts)
+        item.attempts += 1
+        outcome.updates.append((item, ["recheck_at", "attempts"]))
+    work.run.records_changed += changed
+    outcome.updates.append((work.run, ["records_changed"]))
+    engine.apply(outcome, grip=work.grip)
 
 
 def next_recheck(attempts: int) -> datetime:
@@ -127,13 +135,13 @@ def _change(outcome: Outcome, item: SyncItem, record: Record) -> None:
 
 
 FILLED = (
-    "location_id", "order_id", "customer_id", "receipt_number", "tender", "source_updated_at", "took_place_at",
-    "local_day", "currency", "amount", "payload", "digest", "problem_kind", "problem_subject", "problem",
+    "location_id", "kind", "parent_id", "order_id", "customer_id", "receipt_number", "tender", "source_updated_at",
+    "took_place_at", "local_day", "currency", "amount", "payload", "digest", "problem_kind", "problem_subject", "problem",
 )  # fmt: skip
 
 
 def _fill(item: SyncItem, record: Record) -> None:
-    item.location_id = record.location_id
+    item.location_id, item.kind, item.parent_id = record.location_id, record.kind, record.parent_id
     item.order_id, item.customer_id = record.order_id, record.customer_id
     item.receipt_number, item.tender = record.receipt_number, record.tender
     item.source_updated_at, item.took_place_at, item.local_day = (
@@ -153,10 +161,3 @@ def _read_fact(record: Record, item: SyncItem | None) -> Fact:
     verb = "item.changed" if item else "item.extracted"
     detail = {"updated_at": record.updated_at, "digest": record.digest}
     return Fact(verb, "item", item.pk if item else None, record.source_id, record.source_id, detail=detail)
-
-
-def counts_of(run: SyncRun) -> dict[str, int]:
-    """The run's counts by name, for pages and reports."""
-    names = ("records_read", "records_changed", "legs_ready", "records_waiting")
-    entries = ("entries_planned", "entries_posted", "entries_confirmed", "entries_refused")
-    return {name: getattr(run, name) for name in (*names, *entries)}

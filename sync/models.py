@@ -64,6 +64,9 @@ class SyncLane(models.Model):
         max_length=20, help_text="Code of the bank journal (type 12) of Square clearing."
     )
     cash_journal = models.CharField(max_length=20, blank=True, help_text="Code of a cash journal (type 10).")
+    books_payouts = models.BooleanField(
+        default=True, help_text="Book Square's payouts as transfers from clearing to bank in transit."
+    )
     adopts = models.BooleanField(
         "adopt mode", default=False,
         help_text="Look each entry up before it is sent the first time: after a restore, or over existing bookings.",
@@ -73,6 +76,7 @@ class SyncLane(models.Model):
     fence = models.BigIntegerField(default=0, editable=False)
 
     class Meta:
+        verbose_name = "lane"
         ordering = ["label"]
         permissions = [("run_synclane", "Can run a lane"), ("golive_synclane", "Can release what lies before go-live")]
 
@@ -90,8 +94,6 @@ class LaneLocation(models.Model):
     lane = models.ForeignKey(SyncLane, on_delete=models.CASCADE, related_name="feeds")
     flow = models.CharField(max_length=20, editable=False, default="payments")
     location = models.ForeignKey(Location, on_delete=models.PROTECT, related_name="feeds")
-    cursor = models.DateTimeField("read up to", null=True, blank=True, editable=False)
-
     class Meta:
         ordering = ["location__name"]
         verbose_name = "location"
@@ -104,6 +106,21 @@ class LaneLocation(models.Model):
 
     def __str__(self) -> str:
         return self.location.name
+
+
+class FeedCursor(models.Model):
+    """How far one stream of a location (its payments, refunds, payouts) has been read."""
+
+    feed = models.ForeignKey(LaneLocation, on_delete=models.CASCADE, related_name="cursors")
+    stream = models.CharField(max_length=20)
+    read_up_to = models.DateTimeField()
+
+    class Meta:
+        ordering = ["stream"]
+        constraints = [models.UniqueConstraint(fields=["feed", "stream"], name="cursor_once_per_stream")]
+
+    def __str__(self) -> str:
+        return f"{self.stream} up to {self.read_up_to:%Y-%m-%d %H:%M:%S}"
 
 
 class SyncRun(models.Model):
@@ -136,6 +153,7 @@ class SyncRun(models.Model):
     entries_refused = models.IntegerField(default=0)
 
     class Meta:
+        verbose_name = "run"
         ordering = ["-id"]
         constraints = [
             models.UniqueConstraint(
@@ -153,11 +171,17 @@ class SyncRun(models.Model):
 
 
 class SyncItem(models.Model):
-    """One source record: a Square payment with its order, as last read."""
+    """One source record as last read: a Square payment with its order, a refund with its return, a payout with its
+    entries. `parent_id` is the payment that a refund gives back.
+    """
+
+    KINDS: ClassVar = [(kind, kind) for kind in ("payment", "refund", "payout")]
 
     lane = models.ForeignKey(SyncLane, on_delete=models.PROTECT, related_name="items", db_index=False)
     location = models.ForeignKey(Location, on_delete=models.PROTECT, related_name="+")
-    source_id = models.CharField("Square payment", max_length=192)
+    kind = models.CharField(max_length=10, choices=KINDS, default="payment")
+    source_id = models.CharField("Square id", max_length=255)
+    parent_id = models.CharField("of Square payment", max_length=192, blank=True)
     order_id = models.CharField("Square order", max_length=192, blank=True)
     customer_id = models.CharField("Square customer", max_length=191, blank=True)
     receipt_number = models.CharField(max_length=10, blank=True)
@@ -193,6 +217,7 @@ class SyncItem(models.Model):
             models.Index(fields=["lane", "state", "id"], name="item_work"),
             models.Index(fields=["source_id"], name="item_source"),
             models.Index(fields=["order_id"], name="item_order"),
+            models.Index(fields=["parent_id"], name="item_parent", condition=~Q(parent_id="")),
             models.Index(fields=["lane", "recheck_at"], name="item_recheck", condition=Q(recheck_at__isnull=False)),
             models.Index(fields=["problem_kind", "problem_subject"], name="item_problem", condition=Q(state="waiting")),
         ]
@@ -249,6 +274,7 @@ class Posting(models.Model):
             models.Index(fields=["lane", "state", "id"], name="posting_work"),
             models.Index(fields=["reference"], name="posting_reference"),
             models.Index(fields=["remote_id"], name="posting_remote"),
+            models.Index(fields=["remote_number"], name="posting_number"),
         ]
         permissions = [("replay_posting", "Can replay entries")]
 
@@ -295,6 +321,7 @@ class Leg(models.Model):
         indexes = [
             models.Index(fields=["lane", "state", "document", "date"], name="leg_work"),
             models.Index(fields=["order_id", "kind"], name="leg_order"),
+            models.Index(fields=["reference"], name="leg_reference"),
         ]
 
     def __str__(self) -> str:

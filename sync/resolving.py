@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from django.db.models import QuerySet
+
 from audit.trail import Fact
 from connections import clock
 from mappings.bookkeeping.legs import LegPlan, Problem, ProblemKind
@@ -22,11 +24,22 @@ OPEN = frozenset({LegState.WAITING, LegState.READY, LegState.REFUSED})
 
 
 def resolve_extracted(work: Work, flow: Flow) -> None:
-    """Resolve every record that was read or released, oldest first."""
-    extracted = SyncItem.objects.filter(lane=work.lane, state=ItemState.EXTRACTED).select_related("location")
-    while batch := list(extracted.order_by("id")[:CHUNK]):
-        store(work, flow.resolve(work, batch))
-        work.breathe()
+    """Resolve every record that was read or released, stream by stream and oldest first."""
+    for stream in flow.streams(work.lane):
+        if stream.ready:
+            _let_go_on(work, stream.ready(work))
+        extracted = SyncItem.objects.filter(lane=work.lane, kind=stream.kind, state=ItemState.EXTRACTED)
+        while batch := list(extracted.select_related("location").order_by("id")[:CHUNK]):
+            store(work, stream.resolve(work, batch))
+            work.breathe()
+
+
+def _let_go_on(work: Work, ready: QuerySet[SyncItem]) -> None:
+    """Records whose wait for another record is over are resolved again."""
+    for item in ready.defer("payload"):
+        move = Move(SyncItem, {"pk": item.pk}, ItemState(item.state), ItemState.EXTRACTED, {"changed_at": clock.now()})
+        fact = Fact("item.wait_over", "item", item.pk, item.source_id, item.source_id)
+        engine.apply(Outcome(moves=[move], facts=[fact]), grip=work.grip)
 
 
 def store(work: Work, resolutions: Sequence[Resolution]) -> None:

@@ -81,7 +81,12 @@ class LocationInline(_Inline):
     model = LaneLocation
     formset = FeedFormSet
     extra = 0
-    readonly_fields = ("cursor",)
+    readonly_fields = ("read_up_to",)
+
+    @admin.display(description="Read up to")
+    def read_up_to(self, feed: LaneLocation) -> str:
+        """Each stream and how far it has been read; nothing before the first run."""
+        return ", ".join(f"{row.stream}: {local_time(row.read_up_to)}" for row in feed.cursors.all()) or "—"
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """A plain choice: locations are read from Square, not made here."""

@@ -1,6 +1,26 @@
 """The flows there are, by the name a lane carries."""
 
-from sync.flows.base import Flow
-from sync.flows.payments import PAYMENTS
+from collections.abc import Sequence
 
-FLOWS: dict[str, Flow] = {"payments": PAYMENTS}
+from sync.flows import entries
+from sync.flows.base import Flow, Stream
+from sync.flows.payments import PAYMENTS
+from sync.models import SyncLane
+
+
+def square_streams(lane: SyncLane) -> Sequence[Stream]:
+    """What a Square lane reads, in the order in which one needs the other: a refund its sale, a payout both."""
+    return (PAYMENTS,)
+
+
+FLOWS: dict[str, Flow] = {
+    "payments": Flow(
+        name="payments",
+        streams=square_streams,
+        stages=("sales", "money"),
+        gather=entries.gather,
+        find=entries.find,
+        send=entries.send,
+        confirm=entries.confirm,
+    )
+}

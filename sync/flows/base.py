@@ -8,9 +8,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import Any
+
+from django.db.models import QuerySet
 
 from connections import clients
 from connections.providers.exact.client import ExactClient
@@ -64,6 +66,7 @@ class Work:
 class Record:
     """One source record as read. `digest` covers the fields an entry is computed from, and nothing else."""
 
+    kind: str
     source_id: str
     order_id: str
     customer_id: str
@@ -79,14 +82,34 @@ class Record:
     digest: str
     problem: Problem | None = None
     is_unfinished: bool = False
+    parent_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """One list of the source that a lane reads per location. `overlap`: how long before the last read the next begins.
+
+    `pages(work, feed, begin, end)` reads it; `again` reads unfinished records of it once more; `resolve` turns its
+    records into legs (pure but for reading mappings); `ready` lets records go on that waited for another stream.
+    """
+
+    name: str
+    kind: str
+    overlap: timedelta
+    pages: Callable[[Work, LaneLocation, datetime, datetime], Iterator[Page]]
+    again: Callable[[Work, Sequence[SyncItem]], Iterable[Record]]
+    resolve: Callable[[Work, Sequence[SyncItem]], list[Resolution]]
+    ready: Callable[[Work], QuerySet[SyncItem]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page of a feed. `read_up_to`: everything changed before it has been read once this page is kept."""
+    """One page of a stream: what is new or changed of `size` rows. `read_up_to`: everything changed before it has been read once this page is kept."""
 
     feed: LaneLocation
+    stream: str
     records: Sequence[Record]
+    size: int
     read_up_to: datetime
     is_last: bool
 
@@ -132,16 +155,14 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """`pages` reads a feed; `again` reads unfinished records once more; `resolve` turns records into legs (pure but for
-    reading mappings); `gather` groups ready legs of a stage into drafts; `find` looks an entry up by its text; `send`
-    books it; `confirm` reads the ledger back: posting id -> movement per GL account, absent when nothing was found.
+    """`streams` are read and resolved in this order; `gather` groups ready legs of a stage into drafts; `find` looks an
+    entry up by its text; `send` books it; `confirm` reads the ledger back: posting id -> movement per GL account,
+    absent when nothing was found.
     """
 
     name: str
+    streams: Callable[[SyncLane], Sequence[Stream]]
     stages: Sequence[str]
-    pages: Callable[[Work, LaneLocation, datetime, datetime], Iterator[Page]]
-    again: Callable[[Work, Sequence[SyncItem]], Iterable[Record]]
-    resolve: Callable[[Work, Sequence[SyncItem]], list[Resolution]]
     gather: Callable[[Work, str], Iterator[Sequence[Draft]]]
     find: Callable[[Work, Posting], Sequence[Entry]]
     send: Callable[[Work, Posting], Entry]

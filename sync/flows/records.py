@@ -1,0 +1,131 @@
+"""What the streams of a Square lane have in common: keeping what cannot be read, digests, and the context of a plan."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, replace
+from datetime import date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from connections.clock import now
+from connections.providers.errors import Unreadable
+from connections.providers.square import payloads
+from connections.providers.square.payloads import Order
+from mappings.bookkeeping.context import Context
+from mappings.bookkeeping.legs import Debtor, LegPlan, Plan, Problem, ProblemKind
+from mappings.bookkeeping.references import reference
+from sync.flows.base import Record, Resolution, Work
+from sync.models import LaneLocation, SyncItem
+
+# Left out of the digest: what changes without changing what is booked.
+PASSING = ("updated_at", "refunded", "version")
+# The source id of a record that carries none of its own.
+UNNAMED = "unreadable-"
+
+
+def source_id(row: Mapping[str, Any]) -> str:
+    """Square's id of the record, or one of ours for a record that carries none."""
+    found = row.get("id")
+    return found if isinstance(found, str) and found else f"{UNNAMED}{digest(row)[:32]}"
+
+
+def held_versions(work: Work, ids: Iterable[str]) -> dict[str, datetime]:
+    """When each of these records changed last, as far as we hold it: what agrees need not be read any further."""
+    known = SyncItem.objects.filter(lane=work.lane, source_id__in=list(ids))
+    return dict(known.values_list("source_id", "source_updated_at"))
+
+
+def unreadable_record(
+    kind: str, row: Mapping[str, Any], payload: Mapping[str, Any], feed: LaneLocation, problem: Problem
+) -> Record:
+    """Kept whole, so that nothing is lost; dated now, as nothing in it can be relied on."""
+    moment = now()
+    return Record(
+        kind=kind, source_id=source_id(row), order_id="", customer_id="", receipt_number="", tender="",
+        location_id=feed.location_id, updated_at=moment, took_place_at=moment, local_day=local_day(feed, moment),
+        currency="", amount=0, payload=payload, digest=digest(payload), problem=problem,
+    )  # fmt: skip
+
+
+def local_day(feed: LaneLocation, moment: datetime) -> date:
+    return moment.astimezone(ZoneInfo(feed.location.timezone)).date()
+
+
+def read_order(data: Mapping[str, Any] | None) -> tuple[Order | None, Problem | None]:
+    if data is None:
+        return None, None
+    try:
+        return payloads.order(data), None
+    except Unreadable as error:
+        return None, unreadable(error)
+
+
+def unreadable(error: Unreadable) -> Problem:
+    sentence = (
+        f"Square's record cannot be read: {error.sentence}. Nothing is booked. It is kept as it came; replay it after "
+        "Square or Tillbridge has been put right."
+    )
+    return Problem(ProblemKind.UNREADABLE, sentence, error.sentence[:200])
+
+
+def lasting(value: Any) -> dict[str, Any]:
+    """The fields of a payload that decide what is booked."""
+    return {name: item for name, item in asdict(value).items() if name not in PASSING} if value else {}
+
+
+def digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def resolution(work: Work, item: SyncItem, plan: Plan, *, is_unfinished: bool = False) -> Resolution:
+    """The plan's legs with their references; those of a closed period wait."""
+    legs = [(reference_of(work, item, leg), _in_open_period(work, leg)) for leg in plan.legs]
+    return Resolution(item, legs, problem=plan.problem, is_unfinished=is_unfinished, notes=plan.notes)
+
+
+def context_of(work: Work, item: SyncItem, debtor: Debtor | Problem) -> Context:
+    """The lane's choices and the division's decisions, for one record."""
+    lane, decided, location = work.lane, work.decisions, item.location
+    return Context(
+        rulebook=decided.rulebook, debtor=debtor, receivables=decided.receivables, timezone=ZoneInfo(location.timezone), location=location.location_id,
+        sales_journal=lane.sales_journal, clearing_journal=lane.clearing_journal,
+        clearing_account=decided.journal_account(lane.clearing_journal), cash_journal=lane.cash_journal,
+        cash_account=decided.journal_account(lane.cash_journal),
+        sales_grouping="daily_summary" if lane.sales_grouping == "daily_summary" else "per_payment",
+        accepted_currency=location.currency,
+    )  # fmt: skip
+
+
+def reference_of(work: Work, item: SyncItem, leg: LegPlan) -> str:
+    return reference(
+        division=work.lane.division.code, system="square", merchant=item.location.merchant_id, source_id=leg.source_id,
+        kind=leg.kind, ordinal=leg.ordinal,
+    )  # fmt: skip
+
+
+def _in_open_period(work: Work, leg: LegPlan) -> LegPlan:
+    """A leg whose period is closed is held before anything is sent."""
+    closed = work.decisions.closed_period(leg.journal, leg.date)
+    if closed is None or leg.problem:
+        return leg
+    sentence = (
+        f"Period {closed.year}-{closed.period:02} of journal {leg.journal} is closed in Exact, so the {leg.kind} of "
+        f"{leg.date} cannot be booked. Open the period in Exact, refresh the division's data, then replay."
+    )
+    return replace(
+        leg, problem=Problem(ProblemKind.PERIOD_CLOSED, sentence, f"{leg.journal} {closed.year}-{closed.period:02}")
+    )
+
+
+def waits_for_go_live(work: Work, item: SyncItem) -> Problem | None:
+    """What lies before go-live is never booked without a click."""
+    if item.local_day >= work.lane.go_live or item.released:
+        return None
+    sentence = (
+        f"The {item.kind} of {item.local_day} lies before this lane's go-live ({work.lane.go_live}) and is not booked by "
+        "itself. Release it to book it, or dismiss it when your books already hold it."
+    )
+    return Problem(ProblemKind.BEFORE_GO_LIVE, sentence, str(work.lane.go_live))
