@@ -55,7 +55,9 @@ def open_run(lane: SyncLane, *, trigger: str, by: str = "") -> SyncRun:
                 [Fact("run.queued", "run", run.pk, str(run), division=lane.division.code, detail=detail)], at=now
             )
     except IntegrityError:
-        return SyncRun.objects.get(lane=lane, state__in=SyncRun.OPEN)
+        standing_open = SyncRun.objects.filter(lane=lane, state__in=SyncRun.OPEN).first()
+        # None: it ended between our try and this look.
+        return standing_open or open_run(lane, trigger=trigger, by=by)
     return run
 
 

@@ -40,19 +40,20 @@ class Crash(Boundaries):
     is_dead: bool = False
 
     def step(self, name: str) -> None:
-        if self.is_dead and not name.endswith(AFTERMATH):
+        if self.is_dead and name.split()[1] not in AFTERMATH:
             raise Crashed(name)
         super().step(name)
-
-    def die(self, name: str) -> None:
-        self.is_dead = True
-        raise Crashed(name)
 
 
 @contextmanager
 def dying(at: int, *, counts: Any) -> Iterator[Crash]:
     """Within the block the engine dies at its `at`-th boundary of those that `counts` chooses (0: counts only)."""
-    crash = Crash(at, lambda name: crash.die(name), counts=counts)
+
+    def die(name: str) -> None:
+        crash.is_dead = True
+        raise Crashed(name)
+
+    crash = Crash(at, die, counts=counts)
     with watched(crash):
         try:
             yield crash
@@ -74,7 +75,7 @@ def watched(boundaries: Boundaries) -> Iterator[Boundaries]:
 def before_commits(name: str) -> bool:
     """Before each transaction that writes, and each write outside of one. Dying at any statement within a transaction
     leaves what dying before it leaves, and dying after its commit is dying before the next: these are all there are."""
-    return name in WRITES and not any(connection.savepoint_ids)
+    return name.startswith(WRITES) and not any(connection.savepoint_ids)
 
 
 def around_calls(name: str) -> bool:
@@ -148,14 +149,16 @@ def wrongs(world: World) -> list[str]:
 
 
 def between_steps(name: str) -> bool:
-    """Where a worker may sleep: outside transactions, and not on the wire, where a request arrives whenever it likes."""
-    return not connection.savepoint_ids and (name in WRITES or name.startswith(("after GET", "after POST")))
+    """Where a worker may sleep: outside transactions, and not on the wire, where a request arrives when it likes."""
+    return not connection.savepoint_ids and name.startswith((*WRITES, "after GET", "after POST"))
 
 
 @contextmanager
-def sleeping(at: int, *, meanwhile: Callable[[], None]) -> Iterator[Boundaries]:
+def sleeping(
+    at: int, *, meanwhile: Callable[[], None], counts: Callable[[str], bool] = between_steps
+) -> Iterator[Boundaries]:
     """Within the block the engine sleeps at that boundary; when it wakes up, `meanwhile` has happened."""
-    with watched(Boundaries(at, lambda _: meanwhile(), counts=between_steps)) as boundaries:
+    with watched(Boundaries(at, lambda _: meanwhile(), counts=counts)) as boundaries:
         yield boundaries
 
 

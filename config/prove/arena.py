@@ -38,6 +38,7 @@ class Arena:
     stops: int = 0
     consents: int = 0
     workers: int = 0
+    hands: list[Hand] = field(default_factory=list)
     story: list[str] = field(default_factory=list)
     faults_of_ours: list[str] = field(default_factory=list)
 
@@ -55,7 +56,8 @@ class Arena:
 
     def start(self, fate: Fate) -> Hand:
         self.workers += 1
-        return Hand(fate, self.time.ahead)
+        self.hands.append(Hand(fate, self.time.ahead))
+        return self.hands[-1]
 
     def finish(self, hands: Sequence[Hand]) -> None:
         crew.await_all(hands, meanwhile=self.pass_stale_claims)
@@ -81,6 +83,12 @@ class Arena:
         for row in consent.give_again(self.sandbox):
             self.consents += 1
             self.tell(f"consent for {row} is given again")
+
+    def leave(self) -> None:
+        """End every process that is still there, asleep or not."""
+        for hand in self.hands:
+            hand.end()
+        self.hands.clear()
 
     def rest(self) -> None:
         """Work unharmed until nothing is under way, passing the time in between."""
@@ -109,7 +117,11 @@ def arena(template: Path, *, seed: int, start: datetime, time: SharedClock) -> I
     restore = clock.install(time)
     try:
         with serve(sandbox, address.hostname or "127.0.0.1", address.port or 0):
-            yield Arena(sandbox, time)
+            stage = Arena(sandbox, time)
+            try:
+                yield stage
+            finally:
+                stage.leave()
     finally:
         restore()
         connection.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,15 @@ from requests.adapters import BaseAdapter
 Execute = Callable[[str, Any, bool, dict[str, Any]], Any]
 
 
+TABLE = re.compile(r'(?:FROM|INTO|UPDATE) "(\w+)"')
+
+
+def _words(sql: str) -> str:
+    """'SELECT sync_leg', 'BEGIN'."""
+    verb, table = sql.split(None, 1)[0], TABLE.search(sql)
+    return f"{verb} {table.group(1)}" if table else verb
+
+
 def any_boundary(name: str) -> bool:  # noqa: ARG001 - the form of `counts`
     return True
 
@@ -20,8 +30,8 @@ def any_boundary(name: str) -> bool:  # noqa: ARG001 - the form of `counts`
 class Boundaries:
     """Counts the boundaries one worker passes and strikes at the one named `at` (0: never).
 
-    `counts` chooses among them by name: "before INSERT", "after POST". A commit lies between the last statement of
-    a transaction and whatever comes next, so both of its sides are boundaries too.
+    `counts` chooses among them by name: "before INSERT sync_leg", "after POST". A commit lies between the last
+    statement of a transaction and whatever comes next, so both of its sides are boundaries too.
     """
 
     at: int
@@ -38,10 +48,10 @@ class Boundaries:
 
     def statement(self, execute: Execute, sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
         """For `connection.execute_wrapper`."""
-        word = sql.split(None, 1)[0]
-        self.step(f"before {word}")
+        words = _words(sql)
+        self.step(f"before {words}")
         result = execute(sql, params, many, context)
-        self.step(f"after {word}")
+        self.step(f"after {words}")
         return result
 
     def sessions(self, make: Callable[[], requests.Session]) -> Callable[[], requests.Session]:

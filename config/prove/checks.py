@@ -6,6 +6,8 @@ from collections import defaultdict
 from collections.abc import Container, Iterable, Iterator, Sequence
 from datetime import datetime
 from enum import StrEnum
+from http import HTTPStatus
+from itertools import pairwise
 from typing import TypeVar
 
 from audit.models import AuditEntry
@@ -100,7 +102,7 @@ def _posted_again(lane: SyncLane, sandbox: WitnessedSandbox) -> Iterator[str]:
 
 
 def _beyond_quota(sandbox: WitnessedSandbox) -> Iterator[str]:
-    throttled = sum(1 for entry in sandbox.log.entries if entry.status == 429)
+    throttled = sum(1 for entry in sandbox.log.entries if entry.status == HTTPStatus.TOO_MANY_REQUESTS)
     made = sum(times for fault, times in sandbox.struck if fault.action == "429")
     if throttled > made:
         yield f"quota: {throttled - made} calls were refused that no fault refused"
@@ -133,7 +135,7 @@ def _trails(kind: str, states: dict[str, str], words: type[State]) -> Iterator[s
 def _flaw(path: Sequence[State], state: str | None) -> str:
     if not path or path[-1] != state:
         return "the last step is missing"
-    for before, after in zip(path, path[1:], strict=False):
+    for before, after in pairwise(path):
         if (before is not after or before not in MAY_STAY) and not _follows(before, after):
             return f"{before} is not followed by {after}"
     return ""

@@ -85,12 +85,12 @@ def _act(stage: Arena, chance: random.Random, month: GeneratedMonth) -> None:
     stage.sandbox.calm()
     for _ in range(chance.choice((0, 1, 1, 2, 3))):
         _arm(stage, _fault(chance))
-    if chance.random() < 0.7:
+    if _happens(chance, 0.7):
         _sell(stage, chance, month)
-    if chance.random() < 0.2:
+    if _happens(chance, 0.2):
         system = chance.choice(("exact", "square"))
         _arm(stage, Fault("expire_token", system, path=PATHS[system], skip=chance.randrange(12)))
-    if chance.random() < 0.6:
+    if _happens(chance, 0.6):
         stage.time.pass_by(chance.choice((60, 300, 3600, 8 * 3600, 20 * 3600)) * chance.uniform(0.5, 1.5))
     chance.choices(SCENES, weights=(5, 3, 2))[0](stage, chance)
 
@@ -121,8 +121,12 @@ SCENES: tuple[Callable[[Arena, random.Random], None], ...] = (_alone, _together,
 PATHS = {"exact": "/api/v1/*", "square": "/v2/*"}
 
 
+def _happens(chance: random.Random, share: float) -> bool:
+    return chance.random() < share
+
+
 def _fate(chance: random.Random) -> Fate:
-    return Fate("kill", _boundary(chance)) if chance.random() < 0.85 else Fate()
+    return Fate("kill", _boundary(chance)) if _happens(chance, 0.85) else Fate()
 
 
 def _boundary(chance: random.Random) -> int:
@@ -140,7 +144,8 @@ def _fault(chance: random.Random) -> Fault:
 
 def _arm(stage: Arena, fault: Fault) -> None:
     stage.sandbox.faults.add(fault)
-    stage.tell(f"fault {fault.action} {fault.system} {fault.method} x{fault.times} after {fault.skip}, {fault.seconds:.1f} s")
+    when = f"x{fault.times} after {fault.skip}, {fault.seconds:.1f} s"
+    stage.tell(f"fault {fault.action} {fault.system} {fault.method} {when}")
 
 
 def _sell(stage: Arena, chance: random.Random, month: GeneratedMonth) -> None:
@@ -162,7 +167,8 @@ def _judged(stage: Arena, month: GeneratedMonth, verdict: Verdict) -> Verdict:
     stage.rest()
     lane, odd = stage.lane, {**month.odd_payments, **month.odd_orders}
     lost = checks.lost(lane, stage.sandbox, odd=odd)
-    verdict.breaches = [*stage.faults_of_ours, *lost, *checks.breaches(lane, stage.sandbox), *_posted_by_another_run(stage)]
+    verdict.breaches = [*stage.faults_of_ours, *lost, *checks.breaches(lane, stage.sandbox)]
+    verdict.breaches += _posted_by_another_run(stage)
     verdict.lost, verdict.story = len(lost), stage.story
     verdict.doubled = checks.compared(lane, stage.sandbox).doubled
     return _figures(stage, verdict)

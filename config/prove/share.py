@@ -6,8 +6,13 @@ Started by `manage.py prove`, with an environment of its own (`config.prove.sett
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from config.prove.timing import SharedClock
 
 
 def main(arguments: list[str]) -> None:
@@ -18,6 +23,8 @@ def main(arguments: list[str]) -> None:
 
     from config.prove import schedule
 
+    # Ended from outside, it still ends the workers that it started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     seeds, payments = json.loads(arguments[0]), int(arguments[1])
     template, time = _template(Path(settings.DATA_DIR)), _time()
     for seed in seeds:
@@ -38,7 +45,7 @@ def _template(folder: Path) -> Path:
     return template
 
 
-def _time():  # type: ignore[no-untyped-def]
+def _time() -> SharedClock:
     from config.prove.crew import forks
     from config.prove.timing import SharedClock
     from connections import clock

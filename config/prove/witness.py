@@ -37,7 +37,8 @@ class WitnessedSandbox(Sandbox):
         self.faults.clear()
 
     def handle(self, request: Request, *, patience: float | None = None) -> Response:
-        if request.method == "POST" and "/exact/" in request.path and (found := REFERENCE.search(request.body.decode())):
+        is_post = request.method == "POST" and request.path.startswith("/exact/")
+        if is_post and (found := REFERENCE.search(request.body.decode())):
             self._witness(found.group(), request.body)
         return super().handle(request, patience=patience)
 

@@ -49,7 +49,7 @@ def work(fate: Fate, ahead: Ahead, line: Connection) -> None:
 def _boundaries(fate: Fate, line: Connection) -> Boundaries:
     if fate.kind == "stop":
         return Boundaries(fate.at, lambda name: _stop(name, line), counts=_can_stop)
-    return Boundaries(fate.at, lambda name: os.kill(os.getpid(), signal.SIGKILL))
+    return Boundaries(fate.at, lambda _: os.kill(os.getpid(), signal.SIGKILL))
 
 
 def _can_stop(name: str) -> bool:

@@ -92,9 +92,10 @@ def _summaries(work: Work) -> Iterator[Draft]:
         chosen = sales.filter(
             location__location_id=location, date=day, currency=currency, debtor=debtor, journal=journal
         )
-        legs = list(chosen.select_related("location").order_by("id"))
         group = f"{location}|{day}|{currency}|{debtor}"
-        yield _draft(work, legs, group=group, ordinal=_next_ordinal(work, Document.SALES_ENTRY, group))
+        # None are left when somebody took the lane over meanwhile: the next write finds that out.
+        if legs := list(chosen.select_related("location").order_by("id")):
+            yield _draft(work, legs, group=group, ordinal=_next_ordinal(work, Document.SALES_ENTRY, group))
 
 
 def _clearings(work: Work, kinds: Sequence[Document]) -> Iterator[Draft]:

@@ -15,7 +15,6 @@ import pytest
 from django.conf import settings
 from django.db import connection
 from django_q.brokers import get_broker
-from django_q.models import OrmQ
 from django_q.tasks import async_task
 
 from sync.models import Beat
@@ -51,14 +50,14 @@ class Supervised:
 
     def cluster(self) -> list[int]:
         """The processes of the queue, its head first."""
-        heads = [process.pid for process in processes() if process.parent == self.supervisor.pid]
-        return [process.pid for head in heads for process in sorted(processes(), key=lambda p: p.pid) if process.group == head]
+        heads = {process.pid for process in processes() if process.parent == self.supervisor.pid}
+        return sorted(process.pid for process in processes() if process.group in heads)
 
     def until(self, happens: Callable[[], object]) -> None:
         """Rings until it happens. Fails when the time of the test is up."""
         while not happens():
             assert time.monotonic() - self.started < PATIENCE, "it did not happen in time"
-            if not OrmQ.objects.exists():
+            if not get_broker().queue_size():
                 async_task("sync.tasks.beat")
             time.sleep(0.1)  # real processes; there is nothing to wait on but the rows they write
 

@@ -21,25 +21,27 @@ from config.prove import setting
 
 PROCESSES = 2
 COUNTED = (
-    "payments", "entries", "workers", "kills", "stops", "consents", "looked_up", "found", "sent_again", "lost", "doubled",
+    "payments", "entries", "workers", "kills", "stops", "consents", "looked_up", "found", "sent_again", "lost",
+    "doubled",
 )  # fmt: skip
 WORDS = {
     "entries": "entries booked in Exact", "workers": "worker processes", "kills": "of them killed (SIGKILL)",
-    "stops": "of them stopped and woken too late", "consents": "consents given again", "looked_up": "look-ups by reference",
-    "found": "found, not sent again", "sent_again": "sent again after two empty looks",
+    "stops": "of them stopped and woken too late", "consents": "consents given again",
+    "looked_up": "look-ups by reference", "found": "found, not sent again",
+    "sent_again": "sent again after two empty looks",
 }  # fmt: skip
 Verdict = dict[str, Any]
 
 
 class Command(BaseCommand):
-    help = "Run random schedules of kills and faults over real worker processes; fails when a payment is not booked once."
+    help = "Kill real workers and break the wire at random; fails when a payment is not booked exactly once."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--schedules", type=int, default=20)
         parser.add_argument("--seed", type=int, default=1, help="seed of the first schedule; the next has the next one")
         parser.add_argument("--payments", type=int, default=0, help="payments of each schedule (12 to 25 by default)")
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 - Django's signature
         began = time.monotonic()
         seeds = range(options["seed"], options["seed"] + options["schedules"])
         verdicts = []
@@ -59,9 +61,9 @@ class Command(BaseCommand):
             f"{verdict['kills']} kills, {sum(verdict['faults'].values())} faults, {verdict['seconds']:.1f} s"
         )
         if verdict["breaches"]:
-            lines = [*verdict["story"], *verdict["breaches"]]
-            again = f"manage.py prove --schedules 1 --seed {verdict['seed']}" + (f" --payments {payments}" if payments else "")
-            self.stdout.write("\n".join(f"       {line}" for line in [*lines, f"again: {again}"]))
+            again = f"again: manage.py prove --schedules 1 --seed {verdict['seed']} --payments {payments}"
+            lines = [*verdict["story"], *verdict["breaches"], again]
+            self.stdout.write("\n".join(f"       {line}" for line in lines))
 
     def _table(self, verdicts: Sequence[Verdict], seconds: float) -> None:
         faults: Counter[str] = Counter()
@@ -103,7 +105,6 @@ def _start(seeds: Sequence[int], payments: int, folder: Path) -> subprocess.Pope
 
 
 def _listen(player: subprocess.Popen[str], heard: queue.Queue[Verdict | None]) -> None:
-    assert player.stdout
-    for line in player.stdout:
+    for line in player.stdout or ():
         heard.put(json.loads(line))
     heard.put(None)

@@ -59,6 +59,8 @@ class Supervisor:
         """One look at the cluster and at the rows: start it, restart it, ring what is overdue."""
         now = time.monotonic()
         if self.process is None or self.process.poll() is not None:
+            # A head that died leaves its workers behind, and they go on taking tasks.
+            self.end()
             return self.start(now)
         self._listen(now)
         if now - self.heard > self.silence:
@@ -78,7 +80,8 @@ class Supervisor:
             return
         self.process.terminate()  # the head alone: it lets its workers finish what they are at
         try:
-            self.process.wait(GRACE)
+            # Whom we gave up on after so long a silence does not need longer to end.
+            self.process.wait(min(GRACE, self.silence))
         except subprocess.TimeoutExpired:
             self.say("The queue did not end in time and is killed; its runs are taken up again.")
         with suppress(ProcessLookupError):
