@@ -136,7 +136,8 @@ def _change(outcome: Outcome, item: SyncItem, record: Record) -> None:
 
 FILLED = (
     "location_id", "kind", "parent_id", "order_id", "customer_id", "receipt_number", "tender", "source_updated_at",
-    "took_place_at", "local_day", "currency", "amount", "payload", "digest", "problem_kind", "problem_subject", "problem",
+    "took_place_at", "local_day", "currency", "amount", "payload", "digest", "problem_kind", "problem_subject",
+    "problem",
 )  # fmt: skip
 
 

@@ -100,6 +100,7 @@ def plan_of(leg: Leg) -> LegPlan:
         lines=tuple(_line(line) for line in content.get("lines", [])),
         order_id=leg.order_id,
         stands_alone=leg.stands_alone,
+        is_reversal=leg.is_reversal,
         after_sale=leg.after_sale,
         **{name: content.get(name, "") for name in ("location", "tender", "receipt_number")},
     )

@@ -64,9 +64,6 @@ class SyncLane(models.Model):
         max_length=20, help_text="Code of the bank journal (type 12) of Square clearing."
     )
     cash_journal = models.CharField(max_length=20, blank=True, help_text="Code of a cash journal (type 10).")
-    books_payouts = models.BooleanField(
-        default=True, help_text="Book Square's payouts as transfers from clearing to bank in transit."
-    )
     adopts = models.BooleanField(
         "adopt mode", default=False,
         help_text="Look each entry up before it is sent the first time: after a restore, or over existing bookings.",
@@ -94,6 +91,7 @@ class LaneLocation(models.Model):
     lane = models.ForeignKey(SyncLane, on_delete=models.CASCADE, related_name="feeds")
     flow = models.CharField(max_length=20, editable=False, default="payments")
     location = models.ForeignKey(Location, on_delete=models.PROTECT, related_name="feeds")
+
     class Meta:
         ordering = ["location__name"]
         verbose_name = "location"
@@ -289,7 +287,8 @@ class Leg(models.Model):
     lane = models.ForeignKey(SyncLane, on_delete=models.PROTECT, related_name="+", db_index=False)
     division = models.ForeignKey(Division, on_delete=models.PROTECT, related_name="+", db_index=False)
     location = models.ForeignKey(Location, on_delete=models.PROTECT, related_name="+", db_index=False)
-    kind = models.CharField(max_length=12, choices=choices(LegKind))
+    kind = models.CharField(max_length=16, choices=choices(LegKind))
+    is_reversal = models.BooleanField(default=False, help_text="Undoes the leg of the same kind and ordinal.")
     ordinal = models.PositiveIntegerField(default=0)
     reference = models.CharField(max_length=20)
     order_id = models.CharField(max_length=192, blank=True)
@@ -315,7 +314,7 @@ class Leg(models.Model):
     class Meta:
         ordering = ["item", "id"]
         constraints = [
-            models.UniqueConstraint(fields=["item", "kind", "ordinal"], name="leg_once_per_item"),
+            models.UniqueConstraint(fields=["item", "kind", "ordinal", "is_reversal"], name="leg_once_per_item"),
             models.UniqueConstraint(fields=["division", "reference"], name="leg_once_per_division"),
         ]
         indexes = [

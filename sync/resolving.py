@@ -19,6 +19,8 @@ from sync.lifecycle import ItemState, LegState
 from sync.models import Leg, SyncItem
 
 CHUNK = 200
+# Where a leg stands within its record: kind, ordinal, and whether it is the reversal of the one there.
+Place = tuple[str, int, bool]
 # A leg in one of these states may still be planned anew; in any other its lines are frozen in an entry.
 OPEN = frozenset({LegState.WAITING, LegState.READY, LegState.REFUSED})
 
@@ -55,10 +57,10 @@ def store(work: Work, resolutions: Sequence[Resolution]) -> None:
     engine.apply(outcome, grip=work.grip)
 
 
-def _legs(items: Iterable[int]) -> dict[int, dict[tuple[str, int], Leg]]:
-    held: dict[int, dict[tuple[str, int], Leg]] = {}
+def _legs(items: Iterable[int]) -> dict[int, dict[Place, Leg]]:
+    held: dict[int, dict[Place, Leg]] = {}
     for leg in Leg.objects.filter(item__in=list(items)):
-        held.setdefault(leg.item_id, {})[leg.kind, leg.ordinal] = leg
+        held.setdefault(leg.item_id, {})[leg.kind, leg.ordinal, leg.is_reversal] = leg
     return held
 
 
@@ -77,7 +79,7 @@ class _Storing:
         work: Work,
         outcome: Outcome,
         resolution: Resolution,
-        held: dict[tuple[str, int], Leg],
+        held: dict[Place, Leg],
         owned: dict[str, int],
     ) -> None:
         self.work, self.outcome, self.resolution = work, outcome, resolution
@@ -94,7 +96,7 @@ class _Storing:
 
     def _leg(self, reference: str, plan: LegPlan) -> Problem | None:
         """Create or renew one leg; a frozen leg that would differ now is a problem of the record."""
-        leg = self.held.pop((plan.kind, plan.ordinal), None)
+        leg = self.held.pop((plan.kind, plan.ordinal, plan.is_reversal), None)
         if leg is None:
             self._create(reference, plan)
         elif leg.state in OPEN:
@@ -105,7 +107,7 @@ class _Storing:
 
     def _create(self, reference: str, plan: LegPlan) -> None:
         leg = Leg(item=self.item, lane=self.work.lane, division=self.work.lane.division, location=self.item.location)
-        leg.reference, leg.kind, leg.ordinal = reference, plan.kind, plan.ordinal
+        leg.reference, leg.kind, leg.ordinal, leg.is_reversal = reference, plan.kind, plan.ordinal, plan.is_reversal
         for name, value in fields_of(plan).items():
             setattr(leg, name, value)
         leg.state = LegState.WAITING if plan.problem else LegState.READY

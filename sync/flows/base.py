@@ -104,7 +104,9 @@ class Stream:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page of a stream: what is new or changed of `size` rows. `read_up_to`: everything changed before it has been read once this page is kept."""
+    """One page of a stream: what is new or changed of `size` rows. `read_up_to`: everything changed before it has been
+    read once this page is kept.
+    """
 
     feed: LaneLocation
     stream: str

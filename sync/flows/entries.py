@@ -110,11 +110,15 @@ def _clearings(work: Work, kinds: Sequence[Document]) -> Iterator[Draft]:
 
 
 def _clearing_parts(work: Work, legs: Sequence[Leg], group: str, ordinal: int) -> Iterator[Draft]:
-    plans = {(leg.content["source_id"], leg.kind, leg.ordinal): (leg, plan_of(leg)) for leg in legs}
+    plans = {_place(plan): (leg, plan) for leg, plan in ((leg, plan_of(leg)) for leg in legs)}
     parts = clearing.entries((plan for _, plan in plans.values()), most_lines=MOST_LINES)
     for number, (_, part) in enumerate(parts):
-        owners = [plans[plan.source_id, plan.kind, plan.ordinal][0] for plan in part]
+        owners = [plans[_place(plan)][0] for plan in part]
         yield _draft(work, owners, group=group, ordinal=ordinal + number)
+
+
+def _place(plan: LegPlan) -> tuple[str, str, int, bool]:
+    return plan.source_id, plan.kind, plan.ordinal, plan.is_reversal
 
 
 def _is_closed(work: Work, day: date, zone: str) -> bool:
@@ -128,14 +132,22 @@ def _next_ordinal(work: Work, document: Document, group: str) -> int:
 
 
 def _with_number(legs: Iterable[Leg]) -> list[Leg]:
-    """Legs that need no sale, and those whose sale is booked; each then knows its number (`our_ref`)."""
+    """Legs that need no sale, and those whose sale or credit is booked; each then knows its number (`our_ref`)."""
     legs = list(legs)
-    orders = {leg.order_id for leg in legs if leg.after_sale}
-    sales = Leg.objects.filter(order_id__in=orders, kind=LegKind.SALE, state__in=[LegState.POSTED, LegState.CONFIRMED])
-    numbers = dict(sales.values_list("order_id", "posting__remote_number"))
+    waiting = [leg for leg in legs if leg.after_sale]
+    booked = Leg.objects.filter(state__in=[LegState.POSTED, LegState.CONFIRMED], is_reversal=False)
+    sales = booked.filter(kind=LegKind.SALE, order_id__in={leg.order_id for leg in waiting})
+    returned = booked.filter(kind=LegKind.REFUND, item__in={leg.item_id for leg in waiting})
+    numbers: dict[str | int, int | None] = dict(sales.values_list("order_id", "posting__remote_number"))
+    numbers |= dict(returned.values_list("item_id", "posting__remote_number"))
     for leg in legs:
-        leg.our_ref = numbers.get(leg.order_id)  # type: ignore[attr-defined]  # travels with the leg to its line
-    return [leg for leg in legs if not leg.after_sale or leg.order_id in numbers]
+        leg.our_ref = numbers.get(_owner(leg))  # type: ignore[attr-defined]  # travels with the leg to its line
+    return [leg for leg in legs if not leg.after_sale or _owner(leg) in numbers]
+
+
+def _owner(leg: Leg) -> str | int:
+    """What tells the document a money leg settles: the record's own credit for a refund, else its order's sale."""
+    return leg.item_id if leg.kind == LegKind.REFUND_MONEY else leg.order_id
 
 
 def _draft(work: Work, legs: Sequence[Leg], *, group: str, ordinal: int, again: Posting | None = None) -> Draft:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
 from datetime import date, datetime
 from typing import Any
@@ -90,7 +90,8 @@ def context_of(work: Work, item: SyncItem, debtor: Debtor | Problem) -> Context:
     """The lane's choices and the division's decisions, for one record."""
     lane, decided, location = work.lane, work.decisions, item.location
     return Context(
-        rulebook=decided.rulebook, debtor=debtor, receivables=decided.receivables, timezone=ZoneInfo(location.timezone), location=location.location_id,
+        rulebook=decided.rulebook, debtor=debtor, receivables=decided.receivables,
+        timezone=ZoneInfo(location.timezone), location=location.location_id,
         sales_journal=lane.sales_journal, clearing_journal=lane.clearing_journal,
         clearing_account=decided.journal_account(lane.clearing_journal), cash_journal=lane.cash_journal,
         cash_account=decided.journal_account(lane.cash_journal),
@@ -100,9 +101,10 @@ def context_of(work: Work, item: SyncItem, debtor: Debtor | Problem) -> Context:
 
 
 def reference_of(work: Work, item: SyncItem, leg: LegPlan) -> str:
+    kind = f"reversal-{leg.kind}" if leg.is_reversal else leg.kind
     return reference(
         division=work.lane.division.code, system="square", merchant=item.location.merchant_id, source_id=leg.source_id,
-        kind=leg.kind, ordinal=leg.ordinal,
+        kind=kind, ordinal=leg.ordinal,
     )  # fmt: skip
 
 
@@ -125,7 +127,7 @@ def waits_for_go_live(work: Work, item: SyncItem) -> Problem | None:
     if item.local_day >= work.lane.go_live or item.released:
         return None
     sentence = (
-        f"The {item.kind} of {item.local_day} lies before this lane's go-live ({work.lane.go_live}) and is not booked by "
-        "itself. Release it to book it, or dismiss it when your books already hold it."
+        f"The {item.kind} of {item.local_day} lies before this lane's go-live ({work.lane.go_live}) and is not booked "
+        "by itself. Release it to book it, or dismiss it when your books already hold it."
     )
     return Problem(ProblemKind.BEFORE_GO_LIVE, sentence, str(work.lane.go_live))

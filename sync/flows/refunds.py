@@ -1,0 +1,202 @@
+"""Square refunds become credits of their sales, the money that went back, and the fees that came back."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Exists, OuterRef, QuerySet
+
+from connections.providers.errors import Unreadable
+from connections.providers.square import payloads
+from connections.providers.square.payloads import Order, PaymentRefund
+from mappings.bookkeeping import refund as bookkeeping
+from mappings.bookkeeping.legs import LegKind, LegPlan, Plan, Problem, ProblemKind
+from mappings.bookkeeping.refund import RefundContext
+from mappings.bookkeeping.reversal import reverse
+from sync.flows import records
+from sync.flows.base import Page, Record, Resolution, Stream, Work
+from sync.legs import plan_of
+from sync.lifecycle import ItemState, LegState
+from sync.models import LaneLocation, Leg, SyncItem
+
+NAME, KIND = "refunds", "refund"
+COMPLETED = "COMPLETED"
+# Legs whose lines stand: a refund takes its accounts and VAT from them.
+STANDING = (LegState.READY, LegState.POSTING, LegState.POSTED, LegState.CONFIRMED)
+BOOKED = (LegState.POSTING, LegState.POSTED, LegState.CONFIRMED)
+
+
+def pages(work: Work, feed: LaneLocation, begin: datetime, end: datetime) -> Iterator[Page]:
+    """A location's refunds by time of change, with their return orders."""
+    for page in work.square.refunds(feed.location.location_id, updated_from=begin, updated_to=end):
+        rows = [_Row(row, feed) for row in page.records]
+        held = records.held_versions(work, (row.source_id for row in rows))
+        changed = [row for row in rows if row.refund is None or held.get(row.source_id) != row.refund.updated_at]
+        read_up_to = max((row.refund.updated_at for row in rows if row.refund), default=begin)
+        found = _records(work, changed)
+        yield Page(feed, NAME, found, size=len(rows), read_up_to=read_up_to, is_last=not page.has_more)
+
+
+def again(work: Work, items: Sequence[SyncItem]) -> list[Record]:
+    """Refunds that could not be read, or whose return order was missing, as they are now."""
+    feeds = {feed.location_id: feed for feed in work.lane.feeds.select_related("location")}
+    known = [item for item in items if item.location_id in feeds and not item.source_id.startswith(records.UNNAMED)]
+    return _records(work, [_Row(work.square.refund(item.source_id), feeds[item.location_id]) for item in known])
+
+
+def _records(work: Work, rows: Sequence[_Row]) -> list[Record]:
+    orders = work.square.orders([row.refund.order_id for row in rows if row.refund and row.refund.order_id])
+    since = _completed_before(work, [row.source_id for row in rows])
+    return [row.record(orders, since.get(row.source_id)) for row in rows]
+
+
+def _completed_before(work: Work, ids: Sequence[str]) -> dict[str, datetime]:
+    """When each refund was first seen completed: each later change moves Square's own time of change."""
+    held = SyncItem.objects.filter(lane=work.lane, source_id__in=ids, payload__refund__status=COMPLETED)
+    return dict(held.values_list("source_id", "took_place_at"))
+
+
+class _Row:
+    """One refund as Square sent it: readable, or kept with what is wrong with it."""
+
+    def __init__(self, row: Mapping[str, Any], feed: LaneLocation) -> None:
+        self.row, self.feed = row, feed
+        self.source_id = records.source_id(row)
+        self.refund: PaymentRefund | None = None
+        self.problem: Problem | None = None
+        try:
+            self.refund = payloads.refund(row)
+        except Unreadable as error:
+            self.problem = records.unreadable(error)
+
+    def record(self, orders: Mapping[str, Any], completed_at: datetime | None) -> Record:
+        refund = self.refund
+        order = orders.get(refund.order_id) if refund else None
+        payload = {"refund": self.row, "order": order}
+        parsed, wrong = records.read_order(order)
+        problem = self.problem or wrong
+        if refund is None or problem:
+            return records.unreadable_record(KIND, self.row, payload, self.feed, problem)
+        moment = completed_at or (refund.updated_at if refund.status == COMPLETED else refund.created_at)
+        return Record(
+            kind=KIND, source_id=refund.id, parent_id=refund.payment_id, order_id=refund.order_id, customer_id="",
+            receipt_number="", tender=refund.destination_type, location_id=self.feed.location_id,
+            updated_at=refund.updated_at, took_place_at=moment, local_day=records.local_day(self.feed, moment),
+            currency=refund.currency, amount=-refund.amount, payload=payload,
+            digest=records.digest([records.lasting(refund), records.lasting(parsed)]),
+        )  # fmt: skip
+
+
+@dataclass
+class _Sales:
+    """What a batch of refunds needs to know of the sales they give back."""
+
+    order_of: Mapping[str, str]
+    sales: Mapping[str, LegPlan]
+    credits: dict[str, list[LegPlan]] = field(default_factory=lambda: defaultdict(list))
+    receipts: Mapping[str, LegPlan] = field(default_factory=dict)
+    returns: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+
+def resolve(work: Work, items: Sequence[SyncItem]) -> list[Resolution]:
+    """What each refund owes. Refunds of one sale share what is left of it, so each sees those before it."""
+    sales = _sales(work, items)
+    return [_resolve(work, item, sales) for item in items]
+
+
+def _sales(work: Work, items: Sequence[SyncItem]) -> _Sales:
+    payments = {item.parent_id for item in items if item.parent_id}
+    paid = SyncItem.objects.filter(lane=work.lane, kind="payment", source_id__in=payments)
+    order_of = {source: order for source, order in paid.values_list("source_id", "order_id") if order}
+    legs = Leg.objects.filter(lane=work.lane, is_reversal=False, state__in=STANDING)
+    found = _Sales(
+        order_of=order_of,
+        sales={leg.order_id: plan_of(leg) for leg in legs.filter(kind=LegKind.SALE, order_id__in=order_of.values())},
+        receipts=_receipts(legs, payments),
+        returns=_returns(work, {item.order_id for item in items if item.order_id}),
+    )
+    for leg in _standing_credits(legs, set(order_of.values())):
+        found.credits[leg.order_id].append(plan_of(leg))
+    return found
+
+
+def _receipts(legs: QuerySet[Leg], payments: set[str]) -> dict[str, LegPlan]:
+    rows = legs.filter(kind=LegKind.RECEIPT, item__source_id__in=payments).select_related("item")
+    return {leg.item.source_id: plan_of(leg) for leg in rows}
+
+
+def _standing_credits(legs: QuerySet[Leg], orders: set[str]) -> QuerySet[Leg]:
+    """Credits that were not reversed since."""
+    reversed_items = Leg.objects.filter(is_reversal=True, kind=LegKind.REFUND).values("item")
+    return legs.filter(kind=LegKind.REFUND, order_id__in=orders).exclude(item__in=reversed_items)
+
+
+def _returns(work: Work, orders: set[str]) -> dict[str, frozenset[str]]:
+    """The refunds that share a return order."""
+    sharing: dict[str, set[str]] = defaultdict(set)
+    rows = SyncItem.objects.filter(lane=work.lane, kind=KIND, order_id__in=orders)
+    for order, refund in rows.values_list("order_id", "source_id"):
+        sharing[order].add(refund)
+    return {order: frozenset(refunds) for order, refunds in sharing.items()}
+
+
+def _resolve(work: Work, item: SyncItem, sales: _Sales) -> Resolution:
+    try:
+        refund = payloads.refund(item.payload["refund"])
+        order = payloads.order(item.payload["order"]) if item.payload.get("order") else None
+    except Unreadable as error:
+        return Resolution(item, (), problem=records.unreadable(error))
+    if refund.status != COMPLETED:
+        return records.resolution(work, item, _undone(item, refund))
+    early = records.waits_for_go_live(work, item)
+    if early:
+        return Resolution(item, (), problem=early)
+    plan = bookkeeping.plan(refund, _context(work, item, refund, order, sales))
+    for leg in plan.legs:
+        if leg.kind is LegKind.REFUND and not leg.problem:
+            sales.credits[leg.order_id].append(leg)
+    return records.resolution(work, item, plan)
+
+
+def _undone(item: SyncItem, refund: PaymentRefund) -> Plan:
+    """A refund that failed after it was completed: what was booked is reversed, what was not is no longer owed."""
+    booked = item.legs.filter(state__in=BOOKED, is_reversal=False)
+    reversals = tuple(reverse(plan_of(leg)) for leg in booked)
+    note = f"The refund is {refund.status.lower()} at Square: nothing is owed, and what was booked before is reversed."
+    return Plan(legs=reversals, notes=(note,))
+
+
+def _context(work: Work, item: SyncItem, refund: PaymentRefund, order: Order | None, sales: _Sales) -> RefundContext:
+    sold = sales.order_of.get(refund.payment_id, "")
+    sale = sales.sales.get(sold)
+    nobody = Problem(ProblemKind.WAITS_FOR_SALE, "A refund is booked on the customer of its sale.")
+    return RefundContext(
+        usual=records.context_of(work, item, sale.debtor if sale and sale.debtor else nobody),
+        sale=sale,
+        earlier=tuple(sales.credits[sold]) if sold else (),
+        siblings=sales.returns.get(refund.order_id, frozenset()) - {refund.id},
+        receipt=sales.receipts.get(refund.payment_id),
+        order=order,
+        completed_at=item.took_place_at,
+    )
+
+
+def ready(work: Work) -> QuerySet[SyncItem]:
+    """Refunds that waited for a sale which stands now."""
+    sold = Leg.objects.filter(lane=work.lane, kind=LegKind.SALE, state__in=STANDING, is_reversal=False)
+    paid = SyncItem.objects.filter(
+        lane=work.lane, source_id=OuterRef("parent_id"), kind="payment", order_id__in=sold.values("order_id")
+    )
+    waiting = SyncItem.objects.filter(
+        lane=work.lane, kind=KIND, state=ItemState.WAITING, problem_kind=ProblemKind.WAITS_FOR_SALE
+    )
+    return waiting.filter(Exists(paid))
+
+
+REFUNDS = Stream(
+    name=NAME, kind=KIND, overlap=timedelta(minutes=5), pages=pages, again=again, resolve=resolve, ready=ready
+)
