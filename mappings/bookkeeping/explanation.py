@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mappings.bookkeeping.context import written
-from mappings.bookkeeping.legs import Document, LegPlan, Line
+from mappings.bookkeeping.legs import Document, LegKind, LegPlan, Line
 
 ENTRIES = {
     Document.SALES_ENTRY: "a sales entry",
@@ -27,7 +27,8 @@ def _sentences(leg: LegPlan) -> Iterator[str]:
     for line in leg.lines:
         yield _line(leg, line)
     if leg.after_sale:
-        yield "It waits until the sale of its order is booked, whose number it carries."
+        awaited = "the credit" if leg.kind is LegKind.REFUND_MONEY else "the sale of its order"
+        yield f"It waits until {awaited} is booked, whose number it carries."
     if leg.stands_alone:
         yield "It is an entry of its own and never part of a daily summary."
 

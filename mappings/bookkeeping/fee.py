@@ -33,7 +33,7 @@ def plan_fees(payment: Payment, context: Context) -> Iterator[LegPlan]:
     if payment.app_fee:
         case = _case(Role.PLATFORM_FEE, APP, context.local_date(payment.took_place_at), payment, context)
         leg = replace(on_route(payment, clearing(context), context), kind=LegKind.APP_FEE)
-        yield _charged(leg, clearing(context), case, payment.app_fee, context)
+        yield charged(leg, clearing(context), case, payment.app_fee, context)
     if payment.external_fee:
         yield _source(payment, context)
 
@@ -42,7 +42,7 @@ def _processing(payment: Payment, index: int, fee: Fee, context: Context) -> Leg
     on = _fee_date(payment, index, fee, context)
     leg = replace(on_route(payment, clearing(context), context), kind=LegKind.FEE, ordinal=index, date=on)
     case = _case(Role.PROCESSING_FEE, fee.kind, on, payment, context)
-    return _charged(leg, clearing(context), case, fee.amount, context)
+    return charged(leg, clearing(context), case, fee.amount, context)
 
 
 def _fee_date(payment: Payment, index: int, fee: Fee, context: Context) -> date:
@@ -56,14 +56,15 @@ def _source(payment: Payment, context: Context) -> LegPlan:
     way = route(payment.tender, context) or clearing(context)
     leg = replace(on_route(payment, way, context), kind=LegKind.SOURCE_FEE)
     case = _case(Role.PROCESSING_FEE, SOURCE, leg.date, payment, context)
-    return _charged(leg, way, case, payment.external_fee, context)
+    return charged(leg, way, case, payment.external_fee, context)
 
 
 def _case(role: Role, fee_type: str, on: date, payment: Payment, context: Context) -> Case:
     return Case(role=role, on=on, location=context.location, tender=payment.tender, fee_type=fee_type)
 
 
-def _charged(leg: LegPlan, way: Route, case: Case, amount: int, context: Context) -> LegPlan:
+def charged(leg: LegPlan, way: Route, case: Case, amount: int, context: Context) -> LegPlan:
+    """The leg with the fee on it: `amount` positive was kept, negative given back."""
     try:
         check_journal(way)
         lines = [given.line(given.rule_for(case, context), -amount)]

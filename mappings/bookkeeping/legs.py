@@ -23,6 +23,11 @@ class LegKind(StrEnum):
     FEE = "fee"
     APP_FEE = "app_fee"
     SOURCE_FEE = "source_fee"
+    REFUND = "refund"
+    REFUND_MONEY = "refund_money"
+    REFUND_FEE = "refund_fee"
+    PAYOUT = "payout"
+    PAYOUT_ENTRY = "payout_entry"
 
 
 class Document(StrEnum):
@@ -131,11 +136,13 @@ class Line:
 class LegPlan:
     """One thing a source record owes the books.
 
-    `source_id` is what its reference is computed from (the order of a sale, the payment of a receipt or fee).
+    `source_id` is what its reference is computed from (the order of a sale, the payment of a receipt or fee, the
+    refund, the payout, the payout's entry).
     `main_account` is the account the document itself moves: AR of a sales entry, the journal's own of a bank or
     cash entry.
     `stands_alone`: never grouped into a daily summary (known customer). `after_sale`: waits until the sale of
-    `order_id` is booked, whose number it carries. `problem` set: the leg waits, lines may be empty.
+    `order_id` is booked, whose number it carries; the money of a refund waits for its credit in the same way.
+    `problem` set: the leg waits, lines may be empty.
     `location` as the rules name it; `tender` and `receipt_number` for the texts people read.
     """
 

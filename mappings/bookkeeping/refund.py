@@ -166,7 +166,7 @@ def _items(refund: PaymentRefund, sold: _Sold, context: RefundContext) -> tuple[
     earlier = list(_earlier(refund, context))
     shared = [line for leg in earlier if leg.source_id in context.siblings for line in leg.lines]
     before = remainder.together([*sold.left, *(negated(line) for line in shared)])
-    items = returned.lines(context.order, before, sale=sold.leg.order_id)
+    items = returned.lines(context.order, before, sale=sold.leg)
     return remainder.together([*items, *shared]) if items else ()
 
 

@@ -17,7 +17,7 @@ from connections import money
 from connections.providers.square.payloads import Order, OrderReturn, ReturnLine
 from mappings.bookkeeping import remainder
 from mappings.bookkeeping.context import Waits, written
-from mappings.bookkeeping.legs import Line, ProblemKind
+from mappings.bookkeeping.legs import LegPlan, Line, ProblemKind
 from mappings.resolution import percent
 from mappings.roles import Role
 
@@ -33,18 +33,19 @@ class Piece(NamedTuple):
     tax: int
 
 
-def lines(order: Order | None, pool: Sequence[Line], *, sale: str) -> tuple[Line, ...] | None:
-    """The returned items of the order `sale`, positive, on the lines of the pool.
+def lines(order: Order | None, pool: Sequence[Line], *, sale: LegPlan) -> tuple[Line, ...] | None:
+    """The returned items of the sale, positive, on the lines of the pool.
 
     None when Square does not itemise them, or when more came back of a kind than the pool holds: then the amount
     decides. Raises `Waits` for a tax that the sale did not have.
     """
-    found = [back for back in order.returns if back.source_order_id in ("", sale)] if order else []
+    found = [back for back in order.returns if back.source_order_id in ("", sale.order_id)] if order else []
     if not order or not found or not all(map(_is_itemised, found)):
         return None
     made: list[Line] = []
     for piece in (piece for back in found for piece in _pieces(back, order.currency)):
-        placed = _placed(piece, pool, order.currency)
+        _check_taxed(piece, sale)
+        placed = _placed(piece, pool)
         if placed is None:
             return None
         made += placed
@@ -77,13 +78,16 @@ def _rate(line: ReturnLine, back: OrderReturn, currency: str) -> Decimal | None:
     return rates[0] if rates else None
 
 
-def _placed(piece: Piece, pool: Sequence[Line], currency: str) -> list[Line] | None:
+def _check_taxed(piece: Piece, sale: LegPlan) -> None:
+    if piece.tax and not _candidates(piece, sale.lines):
+        raise Waits(ProblemKind.UNBALANCED, _foreign_tax(piece, sale.currency), "tax of a return")
+
+
+def _placed(piece: Piece, pool: Sequence[Line]) -> list[Line] | None:
     """A piece on the lines of its kind; None when they do not hold that much."""
     if not piece.total and not piece.tax:
         return []
     places = _candidates(piece, pool)
-    if not places and piece.tax:
-        raise Waits(ProblemKind.UNBALANCED, _foreign_tax(piece, currency), "tax of a return")
     if len(places) == 1:
         return [replace(places[0], amount=piece.total - piece.tax, vat=piece.tax)]
     totals, taxes = [remainder.gross([line]) for line in places], [line.vat for line in places]
@@ -111,6 +115,6 @@ def _foreign_tax(piece: Piece, currency: str) -> str:
     rate = percent(piece.rate) if piece.rate is not None else "no stated rate"
     return (
         f"{written(piece.total, currency)} came back with {written(piece.tax, currency)} of tax at {rate}, which "
-        f"nothing that is left of the sale's {piece.role.words} was taxed at. Check the return in Square; book this "
+        f"none of the sale's {piece.role.words} was taxed at. Check the return in Square; book this "
         "refund by hand when it is right."
     )

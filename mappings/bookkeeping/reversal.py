@@ -16,7 +16,7 @@ def reverse(leg: LegPlan, *, on: date | None = None) -> LegPlan:
     """
     if leg.problem:
         raise ValueError(f"{leg.kind} {leg.source_id} waits: there is nothing to reverse")
-    return replace(leg, date=on or leg.date, lines=tuple(negated(line) for line in leg.lines), is_reversal=True)
+    return replace(leg, date=on or leg.date, lines=tuple(negated(line) for line in leg.lines))
 
 
 def negated(line: Line) -> Line:

@@ -21,7 +21,13 @@ TENDER_WORDS = {
     "BUY_NOW_PAY_LATER": "pay later",
     "GIFT_CARD": "gift card",
 }
-KIND_WORDS = {LegKind.FEE: "fee", LegKind.APP_FEE: "platform fee", LegKind.SOURCE_FEE: "external fee"}
+KIND_WORDS = {
+    LegKind.FEE: "fee",
+    LegKind.APP_FEE: "platform fee",
+    LegKind.SOURCE_FEE: "external fee",
+    LegKind.REFUND_FEE: "refund fee",
+}
+OF_SALES = (LegKind.SALE, LegKind.REFUND)
 
 
 def your_ref(reference: str) -> str:
@@ -33,7 +39,7 @@ def your_ref(reference: str) -> str:
 
 def line_text(leg: LegPlan, line: Line, *, reference: str) -> str:
     """'TB-7F3K2M81QA5VNB0C fee R2D2'; the second line of a pair opens with 'TB-7F3K2M81QA5VNB0C/2'."""
-    words = _sale_words(line) if leg.kind is LegKind.SALE else _money_words(leg)
+    words = _sale_words(line) if leg.kind in OF_SALES else _money_words(leg)
     return _fitted(reference + line.suffix, words, leg.receipt_number)
 
 
@@ -43,8 +49,8 @@ def summary_line_text(line: Line, *, reference: str) -> str:
 
 
 def sale_header(leg: LegPlan, *, place: str) -> str:
-    """'Square sale R2D2 Utrecht 2026-03-04'. `place` is the name of the location."""
-    return _fitted("Square sale", leg.receipt_number, place, last=leg.date.isoformat())
+    """'Square sale R2D2 Utrecht 2026-03-04', 'Square refund ...'. `place` is the name of the location."""
+    return _fitted(f"Square {leg.kind}", leg.receipt_number, place, last=leg.date.isoformat())
 
 
 def summary_header(*, place: str, day: date, supplement: int = 0) -> str:
@@ -59,8 +65,17 @@ def _sale_words(line: Line) -> str:
 
 def _money_words(leg: LegPlan) -> str:
     if leg.kind is LegKind.RECEIPT:
-        return TENDER_WORDS.get(leg.tender, leg.tender.removeprefix("EXTERNAL:").replace("_", " ").lower())
-    return KIND_WORDS[leg.kind]
+        return _tender_words(leg.tender)
+    if leg.kind is LegKind.REFUND_MONEY:
+        return f"refund {_tender_words(leg.tender)}"
+    if leg.kind is LegKind.PAYOUT:
+        return "payout returned" if leg.ordinal else "payout"
+    return KIND_WORDS.get(leg.kind) or _tender_words(leg.tender)
+
+
+def _tender_words(tender: str) -> str:
+    """A payout entry's type stands in the tender's place and reads the same way."""
+    return TENDER_WORDS.get(tender, tender.removeprefix("EXTERNAL:").replace("_", " ").lower())
 
 
 def _fitted(*parts: str, last: str = "") -> str:

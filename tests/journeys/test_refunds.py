@@ -12,7 +12,11 @@ from sync.models import Leg, SyncItem
 
 def sold(world, *, tender="card"):
     """Case 4 of the bookkeeping: 25.00 at 21 %, 12.95 at 9 %, 8.99 at 0 %."""
-    lines = [LineSpec("Mug", 2500, tax="VAT 21"), LineSpec("Lunch", 1295, tax="VAT 9"), LineSpec("Gift", 899, tax="VAT 0")]
+    lines = [
+        LineSpec("Mug", 2500, tax="VAT 21"),
+        LineSpec("Lunch", 1295, tax="VAT 9"),
+        LineSpec("Gift", 899, tax="VAT 0"),
+    ]
     sale = world.sandbox.square.sell("Amsterdam", world.timeline.now(), lines, [TenderSpec(tender, 4694)])
     return sale.payment_ids[0]
 

@@ -14,8 +14,13 @@ from connections.providers.square.payloads import (
     Fee,
     Order,
     OrderLine,
+    OrderReturn,
     OrderTax,
     Payment,
+    PaymentRefund,
+    Payout,
+    PayoutEntry,
+    ReturnLine,
     ServiceCharge,
     Tender,
 )
@@ -25,10 +30,12 @@ from mappings.resolution import NO_TAX, Rule, RuleBook
 from mappings.roles import Role
 
 NOON = datetime(2026, 3, 4, 11, 0, tzinfo=UTC)
+LATER = datetime(2026, 3, 9, 11, 0, tzinfo=UTC)
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 TYPES = {
     "1300": 20, "1105": 12, "1000": 10, "1110": 12, "8000": 110, "8001": 110, "8002": 110, "8010": 110, "8003": 110,
-    "2150": 60, "2160": 60, "4960": 120, "4965": 121, "4990": 120, "1310": 20, "1111": 12,
+    "2150": 60, "2160": 60, "4960": 120, "4965": 121, "4990": 120, "1310": 20, "1111": 12, "4500": 121, "2999": 24,
+    "1290": 12, "1291": 90, "1292": 90, "1293": 55, "2998": 90, "4970": 120,
 }  # fmt: skip
 VAT_ACCOUNTS = {"2": "1500", "1": "1501"}
 RATES = {"VAT 21": "21.0", "VAT 9": "9.0", "VAT 0": "0", "Tourist tax 13": "13"}
@@ -144,6 +151,46 @@ def order(lines: Iterable[OrderLine], payments: Iterable[Payment], **changed: An
         tax=sum(part.tax for part in lines), discount=0, tip=sum(paid.tip for paid in payments), service_charge=0,
         rounding=0, has_returns=False, lines=lines, taxes=tuple(tax(name) for name in RATES), service_charges=(),
         tenders=tuple(tender(paid) for paid in payments), created_at=NOON, updated_at=NOON, closed_at=NOON,
+    )  # fmt: skip
+    return replace(base, **changed)
+
+
+def refund(amount: int, *, fees: Iterable[int] = (), number: int = 1, **changed: Any) -> PaymentRefund:
+    base = PaymentRefund(
+        id=f"PAY1_R{number}", status="COMPLETED", currency="EUR", amount=amount, app_fee=0,
+        fees=tuple(Fee(amount=fee, kind="INITIAL", effective_at=None) for fee in fees), destination_type="CARD",
+        card_brand="", external_type="", location_id="LUTR", payment_id="PAY1", order_id=f"RET{number}",
+        is_unlinked=False, created_at=LATER, updated_at=LATER,
+    )  # fmt: skip
+    return replace(base, **changed)
+
+
+def back(total: int, tax_name: str = "", tax: int = 0, *, item_type: str = "ITEM", source: str = "l") -> ReturnLine:
+    taxes = (AppliedTax(tax_uid=tax_name, amount=tax),) if tax_name else ()
+    return ReturnLine(source_uid=source, item_type=item_type, total=total, tax=tax, taxes=taxes)
+
+
+def return_order(lines: Iterable[ReturnLine], *, charges: Iterable[ReturnLine] = (), **changed: Any) -> Order:
+    returned = OrderReturn(
+        source_order_id="ORD", lines=tuple(lines), service_charges=tuple(charges),
+        rates={name: Decimal(rate) for name, rate in RATES.items()}, tip=0, rounding=0,
+    )  # fmt: skip
+    return replace(order([], []), id="RET1", has_returns=True, returns=(replace(returned, **changed),))
+
+
+def payout(amount: int, **changed: Any) -> Payout:
+    base = Payout(
+        id="po_1", status="SENT", kind="BATCH", currency="EUR", amount=amount, fees=(), location_id="LUTR",
+        destination_type="BANK_ACCOUNT", arrival_date="2026-03-10", end_to_end_id="L2100000005", version=1,
+        created_at=LATER, updated_at=LATER,
+    )  # fmt: skip
+    return replace(base, **changed)
+
+
+def entry(kind: str, gross: int, fee: int = 0, **changed: Any) -> PayoutEntry:
+    base = PayoutEntry(
+        id=f"poe_{kind}", payout_id="po_1", kind=kind, currency="EUR", gross=gross, fee=fee, net=gross - fee,
+        effective_at=LATER, payment_id="", refund_id="", dispute_id="", about_payout_id="", tax_rate="",
     )  # fmt: skip
     return replace(base, **changed)
 

@@ -1,6 +1,7 @@
 """What we read of Square's objects: frozen, typed, in minor units. Unknown fields and enum values do no harm.
 
-Reference: Square API reference, Square-Version 2025-08-20 (Payment, Order, Location, Customer, Merchant).
+Reference: Square API reference, Square-Version 2025-08-20 (Payment, PaymentRefund, Order, Payout, PayoutEntry,
+Location, Customer, Merchant).
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from typing import Any
 from connections.providers.errors import Unreadable
 from connections.providers.payload import Reader
 
+APPORTIONED = "APPORTIONED_TREATMENT"
+
 
 @dataclass(frozen=True, slots=True)
 class Money:
@@ -25,7 +28,9 @@ class Money:
 
 @dataclass(frozen=True, slots=True)
 class Fee:
-    """One processing fee: positive is charged, negative is given back. `kind` is INITIAL or ADJUSTMENT."""
+    """One fee: positive is charged, negative is given back. `kind` is INITIAL or ADJUSTMENT of a payment or refund,
+    TRANSFER_FEE or TAX_ON_TRANSFER_FEE of a payout.
+    """
 
     amount: int
     kind: str
@@ -125,7 +130,7 @@ class ServiceCharge:
 
     @property
     def is_apportioned(self) -> bool:
-        return self.treatment == "APPORTIONED_TREATMENT"
+        return self.treatment == APPORTIONED
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +149,37 @@ class Tender:
     def is_payment(self) -> bool:
         """NO_SALE only opened the drawer; a voided or failed card stays on the order although it paid nothing."""
         return bool(self.payment_id) and self.kind != "NO_SALE" and self.status not in ("VOIDED", "FAILED")
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnLine:
+    """A line or service charge given back, amounts positive: `total` includes tax and is after discount. `source_uid`
+    names the line of the sale; a refund by amount has one line without it and without taxes.
+    """
+
+    source_uid: str
+    item_type: str
+    total: int
+    tax: int
+    taxes: tuple[AppliedTax, ...]
+
+    @property
+    def is_itemised(self) -> bool:
+        return bool(self.source_uid or self.taxes)
+
+
+@dataclass(frozen=True, slots=True)
+class OrderReturn:
+    """What an order takes back of one earlier order, "" when Square does not know which. Apportioned charges are inside
+    the lines. `rates`: per cents by the uid of the returned tax and by that of the sale's, since lines may name either.
+    """
+
+    source_order_id: str
+    lines: tuple[ReturnLine, ...]
+    service_charges: tuple[ReturnLine, ...]
+    rates: Mapping[str, Decimal]
+    tip: int
+    rounding: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +203,71 @@ class Order:
     created_at: datetime
     updated_at: datetime
     closed_at: datetime | None
+    returns: tuple[OrderReturn, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentRefund:
+    """One refund, `amount` positive. `app_fee` is what the developer gives back of theirs, positive too, while `fees`
+    are negative when given back. `order_id` is the return order, not the sale. `card_brand` and `external_type` are
+    known only where the money went elsewhere than it came from.
+    """
+
+    id: str
+    status: str
+    currency: str
+    amount: int
+    app_fee: int
+    fees: tuple[Fee, ...]
+    destination_type: str
+    card_brand: str
+    external_type: str
+    location_id: str
+    payment_id: str
+    order_id: str
+    is_unlinked: bool
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Payout:
+    """`amount` positive is a deposit, negative a withdrawal. `kind` is BATCH (its entries add up to it) or SIMPLE."""
+
+    id: str
+    status: str
+    kind: str
+    currency: str
+    amount: int
+    fees: tuple[Fee, ...]
+    location_id: str
+    destination_type: str
+    arrival_date: str
+    end_to_end_id: str
+    version: int
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PayoutEntry:
+    """One movement of the Square balance: `net` = `gross` - `fee`, a charge positive, a refund negative with a negative
+    fee for one given back. `about_payout_id` is another payout that the entry is about, `payout_id` the one it is in.
+    """
+
+    id: str
+    payout_id: str
+    kind: str
+    currency: str
+    gross: int
+    fee: int
+    net: int
+    effective_at: datetime | None
+    payment_id: str
+    refund_id: str
+    dispute_id: str
+    about_payout_id: str
+    tax_rate: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,7 +359,7 @@ def payment(data: Any) -> Payment:
 def _fee(reader: Reader, currency: str) -> Fee:
     value = money(reader, "amount_money")
     if value.currency != currency:
-        raise Unreadable(f"{reader.path}.amount_money.currency differs from the payment's")
+        raise Unreadable(f"{reader.path}.amount_money.currency differs from that of the whole")
     return Fee(
         amount=value.amount, kind=reader.optional_text("type"), effective_at=reader.optional_time("effective_at")
     )
@@ -309,7 +410,44 @@ def order(data: Any) -> Order:
         created_at=reader.time("created_at"),
         updated_at=reader.time("updated_at"),
         closed_at=reader.optional_time("closed_at"),
+        returns=tuple(_return(item) for item in reader.records("returns")),
     )
+
+
+def _return(reader: Reader) -> OrderReturn:
+    charges = [item for item in reader.records("return_service_charges") if not _is_apportioned(item)]
+    rounding = reader.optional_record("rounding_adjustment")
+    return OrderReturn(
+        source_order_id=reader.optional_text("source_order_id"),
+        lines=tuple(_return_line(item, "source_line_item_uid") for item in reader.records("return_line_items")),
+        service_charges=tuple(_return_line(item, "source_service_charge_uid") for item in charges),
+        rates=_returned_rates(reader),
+        tip=sum(amount(item, "applied_money") for item in reader.records("return_tips")),
+        rounding=amount(rounding, "amount_money") if rounding else 0,
+    )
+
+
+def _is_apportioned(reader: Reader) -> bool:
+    return reader.optional_text("treatment_type") == APPORTIONED
+
+
+def _return_line(reader: Reader, source: str) -> ReturnLine:
+    return ReturnLine(
+        source_uid=reader.optional_text(source),
+        item_type=reader.optional_text("item_type", default="ITEM"),
+        total=amount(reader, "total_money"),
+        tax=amount(reader, "total_tax_money"),
+        taxes=_applied(reader),
+    )
+
+
+def _returned_rates(reader: Reader) -> dict[str, Decimal]:
+    rates: dict[str, Decimal] = {}
+    for item in reader.records("return_taxes"):
+        rate = _percentage(item)
+        names = (item.optional_text("uid"), item.optional_text("source_tax_uid"))
+        rates |= {name: rate for name in names if name}
+    return rates
 
 
 def _line(reader: Reader) -> OrderLine:
@@ -326,17 +464,20 @@ def _line(reader: Reader) -> OrderLine:
 
 
 def _tax(reader: Reader) -> OrderTax:
-    try:
-        percentage = Decimal(reader.optional_text("percentage", default="0"))
-    except InvalidOperation:
-        raise Unreadable(f"{reader.path}.percentage is not a number") from None
     return OrderTax(
         uid=reader.text("uid"),
         name=reader.optional_text("name"),
-        percentage=percentage,
+        percentage=_percentage(reader),
         kind=reader.optional_text("type"),
         amount=amount(reader, "applied_money"),
     )
+
+
+def _percentage(reader: Reader) -> Decimal:
+    try:
+        return Decimal(reader.optional_text("percentage", default="0"))
+    except InvalidOperation:
+        raise Unreadable(f"{reader.path}.percentage is not a number") from None
 
 
 def _service_charge(reader: Reader) -> ServiceCharge:
@@ -369,6 +510,82 @@ def _tender(reader: Reader) -> Tender:
         created_at=reader.optional_time("created_at"),
         status=card.optional_text("status") if card else "",
     )
+
+
+def refund(data: Any) -> PaymentRefund:
+    """Read one PaymentRefund. Raises `Unreadable` naming the path."""
+    reader = Reader(data, "refund")
+    whole = money(reader, "amount_money")
+    details = reader.optional_record("destination_details")
+    external = details.optional_record("external_details") if details else None
+    return PaymentRefund(
+        id=reader.text("id"),
+        status=reader.optional_text("status"),
+        currency=whole.currency,
+        amount=whole.amount,
+        app_fee=amount(reader, "app_fee_money"),
+        fees=tuple(_fee(item, whole.currency) for item in reader.records("processing_fee")),
+        destination_type=reader.optional_text("destination_type"),
+        card_brand=_card_brand(details.optional_record("card_details") if details else None),
+        external_type=external.optional_text("type") if external else "",
+        location_id=reader.optional_text("location_id"),
+        payment_id=reader.optional_text("payment_id"),
+        order_id=reader.optional_text("order_id"),
+        is_unlinked=reader.optional_flag("unlinked"),
+        created_at=reader.time("created_at"),
+        updated_at=reader.time("updated_at"),
+    )
+
+
+def payout(data: Any) -> Payout:
+    """Read one Payout. Raises `Unreadable` naming the path."""
+    reader = Reader(data, "payout")
+    whole = money(reader, "amount_money")
+    destination = reader.optional_record("destination")
+    return Payout(
+        id=reader.text("id"),
+        status=reader.optional_text("status"),
+        kind=reader.optional_text("type"),
+        currency=whole.currency,
+        amount=whole.amount,
+        fees=tuple(_fee(item, whole.currency) for item in reader.records("payout_fee")),
+        location_id=reader.text("location_id"),
+        destination_type=destination.optional_text("type") if destination else "",
+        arrival_date=reader.optional_text("arrival_date"),
+        end_to_end_id=reader.optional_text("end_to_end_id"),
+        version=reader.optional_integer("version"),
+        created_at=reader.time("created_at"),
+        updated_at=reader.time("updated_at"),
+    )
+
+
+def payout_entry(data: Any) -> PayoutEntry:
+    """Read one PayoutEntry. Raises `Unreadable` naming the path."""
+    reader = Reader(data, "payout_entry")
+    gross, fee = money(reader, "gross_amount_money"), amount(reader, "fee_amount_money")
+    details = _details(reader)
+    return PayoutEntry(
+        id=reader.text("id"),
+        payout_id=reader.text("payout_id"),
+        kind=reader.optional_text("type"),
+        currency=gross.currency,
+        gross=gross.amount,
+        fee=fee,
+        net=amount(reader, "net_amount_money") if reader.has("net_amount_money") else gross.amount - fee,
+        effective_at=reader.optional_time("effective_at"),
+        payment_id=details.optional_text("payment_id"),
+        refund_id=details.optional_text("refund_id"),
+        dispute_id=details.optional_text("dispute_id"),
+        about_payout_id=details.optional_text("payout_id"),
+        tax_rate=details.optional_text("tax_rate_description"),
+    )
+
+
+def _details(reader: Reader) -> Reader:
+    """The one `type_<x>_details` that Square fills; nothing for the types that have none."""
+    names = (name for name in reader.data if name.startswith("type_") and name.endswith("_details"))
+    found = next((name for name in names if reader.has(name)), None)
+    return reader.record(found) if found else Reader({}, reader.path)
 
 
 def location(data: Any) -> Location:
