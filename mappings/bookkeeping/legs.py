@@ -163,6 +163,7 @@ class LegPlan:
     location: str = ""
     tender: str = ""
     receipt_number: str = ""
+    is_reversal: bool = False
 
     @property
     def total(self) -> int:

@@ -128,7 +128,7 @@ def _transfer(payout: Payout, context: PayoutContext) -> Iterator[LegPlan]:
         yield leg
     if payout.status == "FAILED" and payout.id not in context.returns:
         on = context.usual.local_date(payout.updated_at)
-        yield replace(leg if leg.problem else reverse(leg), ordinal=1, date=on)
+        yield replace(leg if leg.problem else reverse(leg), ordinal=1, date=on, is_reversal=False)
 
 
 def _legs(

@@ -16,7 +16,8 @@ def reverse(leg: LegPlan, *, on: date | None = None) -> LegPlan:
     """
     if leg.problem:
         raise ValueError(f"{leg.kind} {leg.source_id} waits: there is nothing to reverse")
-    return replace(leg, date=on or leg.date, lines=tuple(negated(line) for line in leg.lines))
+    lines = tuple(negated(line) for line in leg.lines)
+    return replace(leg, date=on or leg.date, lines=lines, is_reversal=not leg.is_reversal)
 
 
 def negated(line: Line) -> Line:

@@ -1,4 +1,4 @@
-"""Records on the screen: each Square payment, what it owes the books, what became of it or would become now."""
+"""Records on the screen: each Square payment and refund, what it owes the books and what became of it."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from audit.adminkit import DetailAdmin, admin_url, exact_filter, link, local_time, pretty_json, range_filter
-from connections.models import Division
 from sync import actions
 from sync.admin import legs, shown, square, timeline
 from sync.admin.verbs import ITEM_VERBS, stake_of
@@ -23,11 +23,10 @@ from sync.models import Leg, SyncItem, SyncLane
 
 
 def items_with_reference(term: str) -> Iterable[int]:
-    """Items with a leg of this reference; per division, because that is how the index is built."""
+    """Items with a leg of this reference."""
     if not term.upper().startswith("TB-"):
         return ()
-    divisions = Division.objects.order_by().values("pk")
-    return Leg.objects.filter(division__in=divisions, reference=term.upper()).values_list("item_id", flat=True)
+    return Leg.objects.filter(reference=term.upper()).values_list("item_id", flat=True)
 
 
 def items_of_entry(term: str) -> Iterable[int]:
@@ -41,16 +40,16 @@ def items_of_entry(term: str) -> Iterable[int]:
 class SyncItemAdmin(DetailAdmin):
     confirmed_actions = ITEM_VERBS
     detail_template = "admin/sync/record.html"
-    list_display = ("took", "receipt", "square_id", "location", "tender", "money", "state_shown", "what")
+    list_display = ("took", "receipt", "money", "state_shown", "what", "tender", "location", "square_id")
     list_display_links = ("took", "receipt")
     list_filter = (
-        "state", "problem_kind", exact_filter("problem_subject", "cause"), "lane",
+        "state", "kind", "problem_kind", exact_filter("problem_subject", "cause"), "lane",
         "location", range_filter("took_place_at", "time"),
         exact_filter("local_day", "day"),
     )  # fmt: skip
     list_select_related = ("location",)
-    exact_search = ("source_id", "order_id", items_with_reference, items_of_entry)
-    search_help_text = "Square payment id, Square order id, or reference (TB-...); the whole of it"
+    exact_search = ("source_id", "order_id", "parent_id", items_with_reference, items_of_entry)
+    search_help_text = "Square payment, refund or order id, or reference (TB-...); the whole of it"
     sortable_by = ()
     empty = (
         "No payments have been read yet. Switch a lane on, or press 'Run now' on it: its run reads them from Square."
@@ -64,9 +63,7 @@ class SyncItemAdmin(DetailAdmin):
         return stake_of(rows, total="amount")
 
     def describe(self, row: SyncItem) -> str:
-        return (
-            f"{row.receipt_number or row.source_id}, {row.local_day:%-d %b}, {shown.written(row.amount, row.currency)}"
-        )
+        return f"{shown.name_of(row)}, {row.local_day:%-d %b}, {shown.written(row.amount, row.currency)}"
 
     @admin.display(description="taken")
     def took(self, item: SyncItem) -> SafeString:
@@ -74,11 +71,12 @@ class SyncItemAdmin(DetailAdmin):
 
     @admin.display(description="receipt")
     def receipt(self, item: SyncItem) -> str:
-        return item.receipt_number or "–"
+        return shown.name_of(item)
 
-    @admin.display(description="Square payment")
-    def square_id(self, item: SyncItem) -> str:
-        return item.source_id
+    @admin.display(description="Square id")
+    def square_id(self, item: SyncItem) -> SafeString:
+        """Enough of it to recognise; the whole stands in the title and on the record's page."""
+        return format_html('<span title="{}">{}…</span>', item.source_id, item.source_id[:10])
 
     @admin.display(description="amount")
     def money(self, item: SyncItem) -> SafeString:
@@ -101,7 +99,7 @@ class SyncItemAdmin(DetailAdmin):
         entries = {leg.posting.pk: leg.posting for leg in stored if leg.posting}
         found = shown.remedy(row.problem_kind)
         return {
-            "title": f"Payment {row.receipt_number or row.source_id}",
+            "title": f"{row.get_kind_display().capitalize()} {row.receipt_number or row.source_id}",
             "item": row,
             "badge": shown.item_badge(row),
             "amount": shown.money(row.amount, row.currency),
@@ -128,7 +126,7 @@ class SyncItemAdmin(DetailAdmin):
             raise PermissionDenied
         context: dict[str, Any] = {
             **self.admin_site.each_context(request),
-            "title": f"Preview of payment {item.receipt_number or item.source_id}",
+            "title": f"Preview of {item.get_kind_display()} {item.receipt_number or item.source_id}",
             "opts": self.opts,
             "original": item,
             "item": item,

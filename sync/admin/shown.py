@@ -166,6 +166,12 @@ def written(minor: int, currency: str) -> str:
     return f"{currency} {number(value, places=max(0, -int(value.as_tuple().exponent)))}".strip()
 
 
+def name_of(item: SyncItem) -> str:
+    """What a person calls the record: its receipt number, "refund" for money that went back."""
+    word = "" if item.kind == "payment" else item.get_kind_display()
+    return item.receipt_number or word or "–"
+
+
 def money(minor: int | None, currency: str) -> SafeString:
     return amount(None if minor is None else decimal(minor, currency), currency)
 

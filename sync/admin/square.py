@@ -8,7 +8,7 @@ from typing import Any
 
 from connections.providers.errors import Unreadable
 from connections.providers.square import payloads
-from connections.providers.square.payloads import Order, OrderLine, Payment
+from connections.providers.square.payloads import Order, OrderLine, Payment, PaymentRefund
 from sync.admin import shown
 from sync.models import SyncItem
 
@@ -25,12 +25,38 @@ class Side:
 
 def side(item: SyncItem) -> Side:
     try:
-        payment = payloads.payment(item.payload.get("payment"))
+        facts = _READERS[item.kind](item.payload.get(item.kind))
         raw = item.payload.get("order")
         order = payloads.order(raw) if raw else None
     except Unreadable as error:
         return Side((), (), (), problem=f"The record cannot be read: {error.sentence}. It is kept below as it came.")
-    return Side(_facts(payment), _lines(order) if order else (), _totals(order) if order else ())
+    return Side(facts, _lines(order) if order else (), _totals(order) if order else ())
+
+
+def _of_payment(data: Any) -> list[tuple[str, Any]]:
+    return _facts(payloads.payment(data))
+
+
+def _of_refund(data: Any) -> list[tuple[str, Any]]:
+    return _refund_facts(payloads.refund(data))
+
+
+_READERS = {"payment": _of_payment, "refund": _of_refund}
+
+
+def _refund_facts(refund: PaymentRefund) -> list[tuple[str, Any]]:
+    money = refund.currency
+    fees = sum(fee.amount for fee in refund.fees)
+    facts: list[tuple[str, Any]] = [
+        ("Status", refund.status.capitalize()),
+        ("Given back", shown.money(refund.amount, money)),
+        ("To", refund.destination_type),
+        ("Fee", shown.money(fees, money) if refund.fees else ""),
+        ("Of payment", refund.payment_id),
+        ("Return order", refund.order_id),
+        ("Refund", refund.id),
+    ]
+    return [(label, value) for label, value in facts if value]
 
 
 def _facts(payment: Payment) -> list[tuple[str, Any]]:

@@ -9,12 +9,14 @@ from mappings.models import CustomerMapping, GLMapping
 from sync.models import Leg, Posting, SyncItem, SyncLane, SyncRun
 
 WORDS = {
-    "item.extracted": "payment read from Square",
-    "item.changed": "payment changed at Square",
+    "item.extracted": "record read from Square",
+    "item.changed": "record changed at Square",
     "item.resolved": "record understood, its legs are known",
     "item.waiting": "record waits for a person",
     "item.done": "record is in the books",
     "item.dismissed": "record dismissed",
+    "item.wait_over": "what the record waited for has happened",
+    "item.mapping_changed": "a mapping changed, so it is tried again",
     "item.released": "record from before go-live released",
     "item.reinstated": "dismissed record taken up again",
     "item.replayed": "record replayed",
