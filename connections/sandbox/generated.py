@@ -52,11 +52,16 @@ class Totals:
     def gross(self) -> int:
         return self.due + self.tips
 
+    @property
+    def settled(self) -> int:
+        """What it does to the Square balance."""
+        return self.tenders["card"] - self.fees
+
     def ledger(self) -> dict[str, int]:
         """Per ledger role, debit positive and credit negative; adds up to nothing."""
         external = sum(amount for name, amount in self.tenders.items() if name.startswith("external"))
         return {
-            "clearing": self.tenders["card"] - self.fees,
+            "clearing": self.settled,
             "cash": self.tenders["cash"],
             "other_tender": external,
             "revenue": -sum(self.revenue.values()),
@@ -81,6 +86,32 @@ class GeneratedSale:
     truth: Totals
 
 
+@dataclass(frozen=True, slots=True)
+class GeneratedRefund:
+    """`how` is all, items, amount or several; `truth` what went back, in positive amounts, fees too. By amount: the
+    largest remainder over the remaining gross per rate, its VAT in proportion to what remains."""
+
+    refund_id: str
+    payment_id: str
+    order_id: str
+    location_id: str
+    at: datetime
+    day: date
+    how: str
+    truth: Totals
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratedPayout:
+    """`amount` is worked out from sales and refunds; `day` is the local day it closes."""
+
+    payout_id: str
+    location_id: str
+    at: datetime
+    day: date
+    amount: int
+
+
 @dataclass
 class GeneratedMonth:
     """`days` are the local days, first to last; `settled_at` is when the last fee shows."""
@@ -89,6 +120,8 @@ class GeneratedMonth:
     locations: tuple[str, ...]
     settled_at: datetime
     sales: list[GeneratedSale] = field(default_factory=list)
+    refunds: list[GeneratedRefund] = field(default_factory=list)
+    payouts: list[GeneratedPayout] = field(default_factory=list)
 
     @property
     def payments(self) -> int:
@@ -117,6 +150,31 @@ class GeneratedMonth:
         """What the books must come to while the odd ones wait."""
         return self.totals(lambda sale: not sale.odd)
 
+    @property
+    def refunded(self) -> Totals:
+        """What went back, in positive amounts."""
+        result = Totals()
+        for refund in self.refunds:
+            result.add(refund.truth)
+        return result
+
+    @property
+    def paid_out(self) -> int:
+        return sum(payout.amount for payout in self.payouts)
+
+    def balance(self, location_id: str) -> int:
+        """What Square holds of that location at the end."""
+        came = sum(sale.truth.settled for sale in self.sales if sale.location_id == location_id)
+        went = sum(refund.truth.settled for refund in self.refunds if refund.location_id == location_id)
+        return came - went - sum(payout.amount for payout in self.payouts if payout.location_id == location_id)
+
+    def ledger(self, *, odd: bool = True) -> dict[str, int]:
+        """Per ledger role with refunds and payouts, debit positive; `odd` False leaves out the sales that wait."""
+        sold = (self.truth if odd else self.booked).ledger()
+        back = self.refunded.ledger()
+        roles = {role: amount - back[role] for role, amount in sold.items()}
+        return {**roles, "clearing": roles["clearing"] - self.paid_out, "bank_in_transit": self.paid_out}
+
     def totals(self, which: Callable[[GeneratedSale], bool]) -> Totals:
         result = Totals()
         for sale in self.sales:
@@ -138,6 +196,13 @@ def shares(amount: int, prices: Sequence[int]) -> list[int]:
     for place in neediest[:missing]:
         result[place] += 1
     return result
+
+
+def is_tied(amount: int, prices: Sequence[int]) -> bool:
+    """Whether `shares` had to choose between equals."""
+    left = sorted((Decimal(amount) * price / sum(prices) % 1 for price in prices), reverse=True)
+    missing = int(sum(left))
+    return 0 < missing < len(left) and left[missing - 1] == left[missing]
 
 
 def tax_on(amount: int, name: str, *, inclusive: bool) -> int:

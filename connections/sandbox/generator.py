@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -24,6 +24,8 @@ from connections.sandbox.generated import (
     shares,
     tax_on,
 )
+from connections.sandbox.generator_money import pay_out_daily, refund_some
+from connections.sandbox.plan import Plan, PlannedLine, tender_name
 from connections.sandbox.square import ChargeSpec, LineSpec, SquareSandbox, TenderSpec
 
 SHOPS = ("Amsterdam", "Utrecht")
@@ -53,20 +55,6 @@ _ITEMS = (
 _BRANDS = ("VISA", "MASTERCARD", "AMERICAN_EXPRESS")
 
 
-@dataclass(slots=True)
-class _Plan:
-    """One sale before it is sold. `discount` is on the order."""
-
-    lines: list[LineSpec]
-    inclusive: bool = True
-    discount: int = 0
-    charges: list[ChargeSpec] = field(default_factory=list)
-    tenders: list[TenderSpec] = field(default_factory=list)
-    customer_id: str = ""
-    odd: str = ""
-    truth: Totals = field(default_factory=Totals)
-
-
 def generate(
     square: SquareSandbox,
     *,
@@ -77,12 +65,16 @@ def generate(
     shape: str = "mixed",
     oddities: bool = True,
     customers: Sequence[str] = (),
+    refunds: float = 0.0,
+    payouts: bool = False,
 ) -> GeneratedMonth:
     """Sell `payments` payments over `days` local days up to `end`, by which every fee shows.
 
     `shape` "mixed" has everything, "counter" plain card and cash sales without customers. With `oddities` about 2 %
-    must wait. `customers` are known profiles that one mixed sale in twenty is put on. The same arguments on a fresh
-    sandbox of the same seed give the same month, to the id.
+    must wait. `customers` are known profiles that one mixed sale in twenty is put on. `refunds` is the share of
+    payments that come back, in part or whole, by item and by amount, some of them in several refunds; never one that
+    must wait. With `payouts` each location is paid out at local midnight. The same arguments on a fresh sandbox of the
+    same seed give the same month, to the id; refunds and payouts leave its sales as they are.
     """
     if shape not in ("mixed", "counter"):
         raise ValueError(f"Unknown shape {shape!r}; known are counter and mixed.")
@@ -100,6 +92,10 @@ def generate(
     moments = sorted(_moment(chance, calendar, latest, shape) for _ in plans)
     for plan, at in zip(plans, moments, strict=True):
         month.sales.append(_sell(square, plan, shops[0] if _happens(chance, 0.65) else shops[1], at))
+    if refunds:
+        refund_some(square, month, plans, round(payments * refunds), chance=random.Random(f"{seed}:refunds"))
+    if payouts:
+        pay_out_daily(square, month)
     return month
 
 
@@ -131,12 +127,12 @@ def _moment(chance: random.Random, calendar: Sequence[date], latest: datetime, s
     return start + timedelta(milliseconds=chance.randrange(int((finish - start).total_seconds() * 1000)))
 
 
-def _plans(chance: random.Random, payments: int, shape: str, *, oddities: bool) -> list[_Plan]:
+def _plans(chance: random.Random, payments: int, shape: str, *, oddities: bool) -> list[Plan]:
     odd = _odd_places(chance, payments, shape) if oddities else {}
-    plans: list[_Plan] = []
+    plans: list[Plan] = []
     left = payments
     while left > 0:
-        plan = _Plan(_lines(chance), odd=odd.get(len(plans), ""))
+        plan = Plan(_lines(chance), odd=odd.get(len(plans), ""))
         if shape == "mixed":
             _vary(chance, plan)
         if plan.odd == "unmapped_tax":
@@ -166,7 +162,7 @@ def _lines(chance: random.Random) -> list[LineSpec]:
     return lines
 
 
-def _vary(chance: random.Random, plan: _Plan) -> None:
+def _vary(chance: random.Random, plan: Plan) -> None:
     """Discounts, service charges and added tax, each on some of the sales."""
     if _happens(chance, 0.10):
         plan.discount = min(chance.choice((100, 250, 500, 1000)), sum(line.gross for line in plan.lines) // 2)
@@ -180,23 +176,34 @@ def _vary(chance: random.Random, plan: _Plan) -> None:
     plan.inclusive = not _happens(chance, 0.05)
 
 
-def _work_out(plan: _Plan) -> None:
+def _work_out(plan: Plan) -> None:
     """What the sale comes to: discounts, charges, then tax per line and charge."""
     truth = plan.truth
     amounts = [line.gross - line.discount for line in plan.lines]
     if plan.discount:
         amounts = [amount - share for amount, share in zip(amounts, shares(plan.discount, amounts), strict=True)]
     discounted = list(amounts)
+    spreads = []
     for charge in plan.charges:
         if charge.treatment == "apportioned":
-            spread = shares(charge.amount, discounted)
-            amounts = [amount + share for amount, share in zip(amounts, spread, strict=True)]
+            spreads.append(shares(charge.amount, discounted))
+            amounts = [amount + share for amount, share in zip(amounts, spreads[-1], strict=True)]
             continue
         applied = rounded(Decimal(sum(discounted)) * Decimal(charge.percentage) / 100)
         truth.service += _booked(truth, applied, charge.tax, inclusive=plan.inclusive)
-    for line, amount in zip(plan.lines, amounts, strict=True):
+    for place, (line, amount) in enumerate(zip(plan.lines, amounts, strict=True)):
         name = line.taxes[0]
         truth.revenue[name] += _booked(truth, amount, name, inclusive=plan.inclusive)
+        plan.sold.append(
+            PlannedLine(
+                name,
+                int(line.quantity),
+                line.gross,
+                (line.discount, line.gross - line.discount - discounted[place]),
+                tuple(spread[place] for spread in spreads),
+                tax_on(amount, name, inclusive=plan.inclusive),
+            )
+        )
 
 
 def _booked(truth: Totals, amount: int, tax: str, *, inclusive: bool) -> int:
@@ -206,7 +213,7 @@ def _booked(truth: Totals, amount: int, tax: str, *, inclusive: bool) -> int:
     return amount - vat if inclusive else amount
 
 
-def _pay(chance: random.Random, plan: _Plan, shape: str, *, may_split: bool) -> None:
+def _pay(chance: random.Random, plan: Plan, shape: str, *, may_split: bool) -> None:
     kind = _tender_kind(chance, shape)
     if plan.odd == "unmapped_tender":
         _tender(plan, TenderSpec("external", plan.truth.due, external_type=ODD_TENDER, external_source="Coin till"))
@@ -231,21 +238,20 @@ def _tender_kind(chance: random.Random, shape: str) -> str:
     return chance.choices(list(kinds), list(kinds.values()))[0]
 
 
-def _card(chance: random.Random, plan: _Plan, amount: int, shape: str) -> None:
+def _card(chance: random.Random, plan: Plan, amount: int, shape: str) -> None:
     tip = chance.choice((100, 200, 250, 400)) if _happens(chance, 0.2 if shape == "mixed" else 0.1) else 0
     fee = card_fee(amount + tip)
     plan.truth.fees += fee
     _tender(plan, TenderSpec("card", amount, tip=tip, fee=fee, card_brand=chance.choice(_BRANDS)))
 
 
-def _tender(plan: _Plan, tender: TenderSpec) -> None:
-    name = f"external:{tender.external_type}" if tender.kind == "external" else tender.kind
+def _tender(plan: Plan, tender: TenderSpec) -> None:
     plan.tenders.append(tender)
-    plan.truth.tenders[name] += (tender.amount or 0) + tender.tip
+    plan.truth.tenders[tender_name(tender)] += (tender.amount or 0) + tender.tip
     plan.truth.tips += tender.tip
 
 
-def _name_stranger(square: SquareSandbox, plans: Sequence[_Plan], first: date) -> None:
+def _name_stranger(square: SquareSandbox, plans: Sequence[Plan], first: date) -> None:
     """A profile nobody mapped, for the sales that must wait for it."""
     odd = [plan for plan in plans if plan.odd == "unmapped_customer"]
     if not odd:
@@ -256,13 +262,13 @@ def _name_stranger(square: SquareSandbox, plans: Sequence[_Plan], first: date) -
         plan.customer_id = stranger["id"]
 
 
-def _name_customers(chance: random.Random, plans: Sequence[_Plan], customers: Sequence[str]) -> None:
+def _name_customers(chance: random.Random, plans: Sequence[Plan], customers: Sequence[str]) -> None:
     for plan in plans:
         if not plan.odd and _happens(chance, 0.05):
             plan.customer_id = chance.choice(customers)
 
 
-def _sell(square: SquareSandbox, plan: _Plan, shop: str, at: datetime) -> GeneratedSale:
+def _sell(square: SquareSandbox, plan: Plan, shop: str, at: datetime) -> GeneratedSale:
     sale = square.sell(
         shop,
         at,

@@ -29,6 +29,13 @@ OPERATIONS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "payments.read": ("GET", "/v2/payments/{id}"),
         "refunds.list": ("GET", "/v2/refunds"),
         "refunds.read": ("GET", "/v2/refunds/{id}"),
+        "payouts.list": ("GET", "/v2/payouts"),
+        "payouts.read": ("GET", "/v2/payouts/{id}"),
+        "payouts.entries": ("GET", "/v2/payouts/{id}/payout-entries"),
+        "disputes.list": ("GET", "/v2/disputes"),
+        "disputes.read": ("GET", "/v2/disputes/{id}"),
+        "invoices.list": ("GET", "/v2/invoices"),
+        "invoices.read": ("GET", "/v2/invoices/{id}"),
         "orders.search": ("POST", "/v2/orders/search"),
         "orders.retrieve": ("POST", "/v2/orders/batch-retrieve"),
         "orders.read": ("GET", "/v2/orders/{id}"),
@@ -47,6 +54,7 @@ OPERATIONS: Mapping[str, tuple[str, str]] = MappingProxyType(
 BEGINNING = "2009-01-01T00:00:00Z"
 PAGE = 100
 ORDERS_PAGE = 500
+INVOICES_PAGE = 200
 ORDERS_LOCATIONS = 10
 BATCH = 100
 
@@ -85,6 +93,33 @@ class SquareClient:
     def refunds(self, location_id: str, *, updated_from: datetime, updated_to: datetime) -> Iterator[Page]:
         """Refunds of one location changed in the window, oldest change first."""
         return self._changed("refunds", location_id, updated_from=updated_from, updated_to=updated_to)
+
+    def payouts(self, location_id: str, *, created_from: datetime, created_to: datetime) -> Iterator[Page]:
+        """Payouts of one location created in the window, both ends included, oldest first. A payout that was paid or
+        failed later is not found by that change: read the last weeks again. No location would mean the main one."""
+        params = {
+            "location_id": _identifier(location_id),
+            "begin_time": _written(created_from),
+            "end_time": _written(created_to),
+            "sort_order": "ASC",
+            "limit": str(PAGE),
+        }
+        return self._paged("payouts.list", "payouts", params=params)
+
+    def payout_entries(self, payout_id: str) -> Iterator[Page]:
+        """What a payout is made of, oldest first. A SIMPLE payout has none."""
+        params = {"sort_order": "ASC", "limit": str(PAGE)}
+        return self._paged("payouts.entries", "payout_entries", identifier=payout_id, params=params)
+
+    def disputes(self, location_id: str = "") -> Iterator[Page]:
+        """All disputes, of one location or of all. Square filters by no time."""
+        params = {"location_id": location_id} if location_id else {}
+        return self._paged("disputes.list", "disputes", params=params)
+
+    def invoices(self, location_id: str) -> Iterator[Page]:
+        """All invoices of one location. Square filters by no time, so a change is found by reading them again."""
+        params = {"location_id": _identifier(location_id), "limit": str(INVOICES_PAGE)}
+        return self._paged("invoices.list", "invoices", params=params)
 
     def search_orders(
         self, location_ids: Iterable[str], *, updated_from: datetime, updated_to: datetime
@@ -131,6 +166,15 @@ class SquareClient:
     def refund(self, refund_id: str) -> Row:
         return self._one("refunds.read", "refund", refund_id)
 
+    def payout(self, payout_id: str) -> Row:
+        return self._one("payouts.read", "payout", payout_id)
+
+    def dispute(self, dispute_id: str) -> Row:
+        return self._one("disputes.read", "dispute", dispute_id)
+
+    def invoice(self, invoice_id: str) -> Row:
+        return self._one("invoices.read", "invoice", invoice_id)
+
     def order(self, order_id: str) -> Row:
         return self._one("orders.read", "order", order_id)
 
@@ -175,7 +219,13 @@ class SquareClient:
         return self._paged(f"{name}.list", name, params=params)
 
     def _paged(
-        self, operation: str, name: str, *, params: Mapping[str, str] | None = None, body: Row | None = None
+        self,
+        operation: str,
+        name: str,
+        *,
+        identifier: str = "",
+        params: Mapping[str, str] | None = None,
+        body: Row | None = None,
     ) -> Iterator[Page]:
         """Only the cursor says whether there is more. It goes with the very same question."""
         seen = {""}
@@ -184,6 +234,7 @@ class SquareClient:
             more = {"cursor": cursor} if cursor else {}
             answer = self._ask(
                 operation,
+                identifier=identifier,
                 params=None if params is None else {**params, **more},
                 body=None if body is None else {**body, **more},
             )

@@ -1,7 +1,21 @@
 """A faithful local stand-in of Square, written from its published schema and documentation."""
 
+from connections.sandbox.square.payouts import TransferFee
+from connections.sandbox.square.returns import RefundRefused
 from connections.sandbox.square.sandbox import SquareSandbox, Tokens
-from connections.sandbox.square.specs import ChargeSpec, LineSpec, Tax, TenderSpec
+from connections.sandbox.square.specs import ChargeSpec, LineSpec, RefundSpec, RequestSpec, Tax, TenderSpec
 from connections.sandbox.square.till import Sale
 
-__all__ = ["ChargeSpec", "LineSpec", "Sale", "SquareSandbox", "Tax", "TenderSpec", "Tokens"]
+__all__ = [
+    "ChargeSpec",
+    "LineSpec",
+    "RefundRefused",
+    "RefundSpec",
+    "RequestSpec",
+    "Sale",
+    "SquareSandbox",
+    "Tax",
+    "TenderSpec",
+    "Tokens",
+    "TransferFee",
+]

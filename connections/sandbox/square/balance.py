@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from connections.sandbox.square.facts import Json
 
+_FEES = frozenset(("PROCESSING_FEE", "PROCESSING_FEE_REFUND", "UNDO_PROCESSING_FEE_REFUND"))
 SOURCES = frozenset(("CARD", "WALLET", "BANK_ACCOUNT", "BUY_NOW_PAY_LATER"))
 
 
@@ -34,7 +35,7 @@ class Activity:
 
     @property
     def is_fee(self) -> bool:
-        return self.kind in ("PROCESSING_FEE", "PROCESSING_FEE_REFUND")
+        return self.kind in _FEES
 
 
 class Balance:
@@ -64,6 +65,9 @@ class Balance:
     def waiting(self, location_id: str, key: str) -> list[Activity]:
         """What is not paid out of one payment or refund."""
         return [item for item in self._open.get(location_id, []) if item.key == key]
+
+    def paid(self, location_id: str, key: str) -> list[Activity]:
+        return [item for item in self._paid.get(location_id, []) if item.key == key]
 
     def standing(self, location_id: str, at: int) -> int:
         """What was not yet paid out at that time."""

@@ -28,7 +28,7 @@ class Call:
 
     def bound(self) -> Json:
         """What a cursor is bound to."""
-        return {"endpoint": self.name, **self.values}
+        return {"endpoint": self.name, "path": self.path, **self.values}
 
 
 @dataclass(frozen=True, slots=True)

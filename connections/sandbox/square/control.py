@@ -32,6 +32,13 @@ def _built(kind: type[Any], values: Arguments) -> Any:
         raise ValueError(str(problem)) from None
 
 
+def _called(verb: Callable[..., object], *given: Any, **named: Any) -> object:
+    try:
+        return verb(*given, **named)
+    except TypeError as problem:
+        raise ValueError(str(problem)) from None
+
+
 def _sell(square: SquareSandbox, arguments: Arguments) -> object:
     """`{"location", "lines": [{"name", "gross", "tax"}], "tenders": [{"kind"}], "at"?}`."""
     lines = [_built(LineSpec, line) for line in _needed(arguments, "lines")]
@@ -45,7 +52,34 @@ def _add_fee(square: SquareSandbox, arguments: Arguments) -> object:
 
 
 def _refund(square: SquareSandbox, arguments: Arguments) -> object:
-    return square.refund(_needed(arguments, "payment_id"), _needed(arguments, "amount"), at=_at(arguments))
+    """`{"payment_id", "amount"?, "items"?, "at"?, ...}`: the arguments of `SquareSandbox.refund`."""
+    return _called(square.refund, _needed(arguments, "payment_id"), at=_at(arguments), **arguments)
+
+
+def _settle_refund(square: SquareSandbox, arguments: Arguments) -> object:
+    return square.settle_refund(_needed(arguments, "refund_id"), _needed(arguments, "status"), at=_at(arguments))
+
+
+def _pay_out(square: SquareSandbox, arguments: Arguments) -> object:
+    """`{"location", "at"?, "until"?}`; answers the payout, or null."""
+    until = arguments.pop("until", None)
+    end = datetime.fromisoformat(until) if until else None
+    return square.pay_out(_needed(arguments, "location"), at=_at(arguments), until=end)
+
+
+def _settle_payout(square: SquareSandbox, arguments: Arguments) -> object:
+    return square.settle_payout(_needed(arguments, "payout_id"), _needed(arguments, "status"), at=_at(arguments))
+
+
+def _add_payout_entry(square: SquareSandbox, arguments: Arguments) -> object:
+    """`{"type", "amount", "location"?, "at"?, "fee"?, "payment_id"?, ...}`."""
+    kind, amount = _needed(arguments, "type"), _needed(arguments, "amount")
+    _called(square.add_payout_entry, kind, amount, at=_at(arguments), **arguments)
+    return {}
+
+
+def _balance(square: SquareSandbox, arguments: Arguments) -> object:
+    return {"amount": square.balance(_needed(arguments, "location"), at=_at(arguments))}
 
 
 def _show_lines(square: SquareSandbox, arguments: Arguments) -> object:
@@ -65,15 +99,20 @@ def _merge_customers(square: SquareSandbox, arguments: Arguments) -> object:
 
 
 def _settings(square: SquareSandbox, arguments: Arguments) -> object:
-    """`{"fee_delay"?, "listing_lag"?}` in seconds; answers what holds now."""
-    square.fee_delay = float(arguments.get("fee_delay", square.fee_delay))
-    square.listing_lag = float(arguments.get("listing_lag", square.listing_lag))
-    return {"fee_delay": square.fee_delay, "listing_lag": square.listing_lag}
+    """`{"fee_delay"?, "listing_lag"?}` in seconds, `{"gross_settlement"?, "payout_currency_code"?}` true or false;
+    answers what holds now."""
+    for name in ("fee_delay", "listing_lag"):
+        setattr(square, name, float(arguments.get(name, getattr(square, name))))
+    for name in ("gross_settlement", "payout_currency_code"):
+        setattr(square, name, bool(arguments.get(name, getattr(square, name))))
+    names = ("fee_delay", "listing_lag", "gross_settlement", "payout_currency_code")
+    return {name: getattr(square, name) for name in names}
 
 
 def _state(square: SquareSandbox, _arguments: Arguments) -> object:
     state = square.state
     counts = {"payments": len(state.payments), "orders": len(state.orders), "refunds": len(state.refunds)}
+    counts |= {"payouts": len(state.payouts), "disputes": len(state.disputes), "invoices": len(state.invoices)}
     return {**counts, "customers": len(state.customers), "locations": list(state.locations.values())}
 
 
@@ -86,6 +125,11 @@ ACTIONS: dict[str, Callable[[SquareSandbox, Arguments], object]] = {
     "sell": _sell,
     "add_fee": _add_fee,
     "refund": _refund,
+    "settle_refund": _settle_refund,
+    "pay_out": _pay_out,
+    "settle_payout": _settle_payout,
+    "add_payout_entry": _add_payout_entry,
+    "balance": _balance,
     "show_lines": _show_lines,
     "change_payment": _change_payment,
     "change_order": _change_order,

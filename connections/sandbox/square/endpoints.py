@@ -1,117 +1,48 @@
 """Payments, refunds and orders: the lists, searches and single reads.
 
-Reference: OpenAPI ListPayments, ListPaymentRefunds, SearchOrders, BatchRetrieveOrders. Guesses: the end of a
-payments window is exclusive; `updated_at_*` does not lift the default one-year window of `created_at`.
+Reference: OpenAPI ListPayments, ListPaymentRefunds, SearchOrders, BatchRetrieveOrders.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 from connections.sandbox.square import times
 from connections.sandbox.square.calls import Call, Listing, limited, page
-from connections.sandbox.square.errors import invalid, not_found
+from connections.sandbox.square.errors import invalid
 from connections.sandbox.square.facts import Json
-from connections.sandbox.square.store import Collection, Record, Span
+from connections.sandbox.square.lists import SORTS, check_locations, listed, one
+from connections.sandbox.square.store import Record, Span
 
-_YEAR = timedelta(days=365)
-_SORTS = {"CREATED_AT": "created", "UPDATED_AT": "updated", "OFFLINE_CREATED_AT": "offline", "CLOSED_AT": "closed"}
 _CLOSED = {"COMPLETED", "CANCELED"}
 
 
 def get_payment(call: Call) -> Json:
-    return {"payment": _one(call.state.payments, call.path["payment_id"], "Payment")}
+    return {"payment": one(call.state.payments, call.path["payment_id"], "Payment")}
 
 
 def get_refund(call: Call) -> Json:
-    return {"refund": _one(call.state.refunds, call.path["refund_id"], "Refund")}
+    return {"refund": one(call.state.refunds, call.path["refund_id"], "Refund")}
 
 
 def get_order(call: Call) -> Json:
-    return {"order": _one(call.state.orders, call.path["order_id"], "Order")}
-
-
-def _one(collection: Collection, key: str, kind: str) -> Json:
-    record = collection.get(key)
-    if record is None:
-        raise not_found(kind, key)
-    return record.data
+    return {"order": one(call.state.orders, call.path["order_id"], "Order")}
 
 
 def list_payments(call: Call) -> Json:
     """Without `location_id`: the main location only."""
     known = call.values.get("location_id") or call.state.main_location_id
-    return _list(call, call.state.payments, "payments", (known,), _payment_passes)
+    return listed(call, call.state.payments, "payments", (known,), _payment_passes)
 
 
 def list_refunds(call: Call) -> Json:
     """Without `location_id`: all locations."""
     given = call.values.get("location_id")
     places = (given,) if given else tuple(call.state.locations)
-    return _list(call, call.state.refunds, "refunds", places, _refund_passes)
-
-
-def _list(
-    call: Call, collection: Collection, name: str, places: tuple[str, ...], passes: Callable[[Record, Json], bool]
-) -> Json:
-    values = call.values
-    _check_locations(call, places)
-    limit = limited(values.get("limit"), default=100, most=100, capped=True)
-    windows, listing = _resumed(call) if "cursor" in values else _first(call, places)
-    hits = (
-        record
-        for record in listing.scan(collection)
-        if all(span.holds(record.times.get(by)) for by, span in windows.items()) and passes(record, values)
-    )
-    records, more = page(hits, limit)
-    result: Json = {name: [record.data for record in records]} if records else {}
-    if more:
-        state = (windows, replace(listing, after=records[-1].key(listing.by)))
-        result["cursor"] = call.cursors.issue(call.bound(), state)
-    return result
-
-
-def _resumed(call: Call) -> tuple[dict[str, Span], Listing]:
-    windows, listing = call.cursors.resume(call.values["cursor"], call.bound())
-    return windows, listing
-
-
-def _first(call: Call, places: tuple[str, ...]) -> tuple[dict[str, Span], Listing]:
-    values = call.values
-    now = call.state.clock.now()
-    seen = now - timedelta(seconds=call.state.listing_lag)
-    begin = _time(values, "begin_time", times.micros(now - _YEAR))
-    # The default end is the current time, so what happens this very microsecond counts.
-    end = _time(values, "end_time", times.micros(seen) + 1)
-    windows = {"created": _span(begin, end, "end_time")}
-    latest = times.micros(seen) + 1
-    updated = (_time(values, "updated_at_begin_time", None), _time(values, "updated_at_end_time", latest))
-    windows["updated"] = _span(updated[0], min(updated[1] or latest, latest), "updated_at_end_time")
-    if "offline_begin_time" in values or "offline_end_time" in values:
-        offline = (_time(values, "offline_begin_time", None), _time(values, "offline_end_time", latest))
-        windows["offline"] = _span(*offline, "offline_end_time")
-    by = _SORTS[values.get("sort_field", "CREATED_AT")]
-    descending = values.get("sort_order", "DESC") == "DESC"
-    return windows, Listing(by, places, windows.get(by, Span()), descending)
-
-
-def _time(values: Json, name: str, default: int | None) -> int | None:
-    return times.parsed(values[name], field=name) if name in values else default
-
-
-def _span(low: int | None, high: int | None, field: str) -> Span:
-    if low is not None and high is not None and low > high:
-        raise invalid("INVALID_TIME_RANGE", "The end of the time range lies before its begin.", field=field)
-    return Span(low, high)
-
-
-def _check_locations(call: Call, places: Sequence[str], field: str = "location_id") -> None:
-    """The code for a foreign location is not published; this one is a guess."""
-    for place in places:
-        if place not in call.state.locations:
-            raise invalid("INVALID_VALUE", f"Location `{place}` is not one of this merchant.", field=field)
+    return listed(call, call.state.refunds, "refunds", places, partial(_refund_passes, call))
 
 
 def _payment_passes(record: Record, values: Json) -> bool:
@@ -126,8 +57,11 @@ def _payment_passes(record: Record, values: Json) -> bool:
     return all(name not in values or values[name] == actual for name, actual in checks)
 
 
-def _refund_passes(record: Record, values: Json) -> bool:
-    checks = (("status", record.data["status"]), ("source_type", record.data["destination_type"]))
+def _refund_passes(call: Call, record: Record, values: Json) -> bool:
+    """`source_type` is that of the payment, wherever the money went."""
+    payment = call.state.payments.get(record.data.get("payment_id", ""))
+    source = payment.data["source_type"] if payment else record.data["destination_type"]
+    checks = (("status", record.data["status"]), ("source_type", source))
     return all(name not in values or values[name] == actual for name, actual in checks)
 
 
@@ -161,7 +95,7 @@ def _search_locations(call: Call) -> tuple[str, ...]:
     if not places:
         raise invalid("MISSING_REQUIRED_PARAMETER", "At least one location is required.", field="location_ids")
     _check_length(places, 10, "location_ids")
-    _check_locations(call, places, "location_ids")
+    check_locations(call, places, "location_ids")
     return tuple(dict.fromkeys(places))
 
 
@@ -188,7 +122,7 @@ def _search_listing(call: Call, places: tuple[str, ...], query: Json) -> Listing
         detail = "Sorting by CLOSED_AT needs a state filter with COMPLETED or CANCELED only."
         raise invalid("BAD_REQUEST", detail, field="query.filter.state_filter")
     span = _search_span(call, spans.get(field.lower(), {}), f"query.filter.date_time_filter.{field.lower()}")
-    return Listing(_SORTS[field], places, span, sort.get("sort_order", "DESC") == "DESC")
+    return Listing(SORTS[field], places, span, sort.get("sort_order", "DESC") == "DESC")
 
 
 def _search_span(call: Call, given: Json, field: str) -> Span:

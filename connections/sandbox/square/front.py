@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import date
 
 from connections.sandbox.log import RequestLog
-from connections.sandbox.square import directory, endpoints
+from connections.sandbox.square import bank, directory, endpoints
 from connections.sandbox.square.calls import Call, route
 from connections.sandbox.square.cursors import Cursors
 from connections.sandbox.square.errors import LegacyError, SquareError, answer, invalid
@@ -26,6 +26,14 @@ HANDLERS: dict[str, Callable[[Call], Json]] = {
     "POST /v2/orders/search": endpoints.search_orders,
     "POST /v2/orders/batch-retrieve": endpoints.batch_retrieve_orders,
     "GET /v2/orders/{order_id}": endpoints.get_order,
+    "GET /v2/payouts": bank.list_payouts,
+    "GET /v2/payouts/{payout_id}": bank.get_payout,
+    "GET /v2/payouts/{payout_id}/payout-entries": bank.list_payout_entries,
+    "GET /v2/disputes": bank.list_disputes,
+    "GET /v2/disputes/{dispute_id}": bank.get_dispute,
+    "GET /v2/invoices": bank.list_invoices,
+    "POST /v2/invoices/search": bank.search_invoices,
+    "GET /v2/invoices/{invoice_id}": bank.get_invoice,
     "GET /v2/customers": directory.list_customers,
     "POST /v2/customers/search": directory.search_customers,
     "POST /v2/customers/bulk-retrieve": directory.bulk_retrieve_customers,

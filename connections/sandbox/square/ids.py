@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 import string
+import uuid
 
 _MIXED = string.ascii_letters + string.digits
 _UPPER = string.ascii_uppercase + string.digits
@@ -46,6 +47,21 @@ class Ids:
 
     def fingerprint(self) -> str:
         return "sq-1-" + self._of(_MIXED + "-_", 66)
+
+    def payout(self) -> str:
+        return f"po_{uuid.UUID(int=self._random.getrandbits(128), version=4)}"
+
+    def payout_entry(self) -> str:
+        return "poe_" + self._of(_MIXED, 30)
+
+    def bank_account(self) -> str:
+        return "bact:" + self._of(_MIXED, 20)
+
+    def dispute(self) -> str:
+        return self._of(_MIXED, 21)
+
+    def invoice(self) -> str:
+        return "inv:0-" + self._of(_MIXED, 27)
 
     def digits(self, length: int) -> str:
         return self._of(string.digits, length)

@@ -121,9 +121,7 @@ def _entry(state: State, payout: Json, item: Activity, currency: str) -> Json:
     return data | ({f"type_{item.kind.lower()}_details": details} if details else {})
 
 
-def _payout(
-    state: State, location: Json, key: str, at: datetime, *, kind: str, amount: int, fee: TransferFee
-) -> Json:
+def _payout(state: State, location: Json, key: str, at: datetime, *, kind: str, amount: int, fee: TransferFee) -> Json:
     stamp = times.trimmed(at)
     currency = location["currency"]
     data: Json = {

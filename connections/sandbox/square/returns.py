@@ -105,9 +105,12 @@ class Returning:
             else:
                 self._charge(self.charged[uid])
 
+    def total(self, *, tip: int, rounding: int) -> int:
+        return _sum(self.lines, "total_money") + self._own_charges() + tip + rounding
+
     def finished(self, *, tip: int, rounding: int, tender_id: str) -> Json:
         amounts = {
-            "total": _sum(self.lines, "total_money") + self._own_charges() + tip + rounding,
+            "total": self.total(tip=tip, rounding=rounding),
             "tax": _sum(self.taxes.values(), "applied_money"),
             "discount": _sum(self.discounts.values(), "applied_money"),
             "tip": tip,

@@ -14,12 +14,13 @@ from typing import Any
 
 from connections.sandbox.clock import SandboxClock
 from connections.sandbox.log import RequestLog
-from connections.sandbox.square import customers, refunds, settling, times
+from connections.sandbox.square import customers, settling, times
 from connections.sandbox.square.control import ACTIONS
 from connections.sandbox.square.facts import Json
 from connections.sandbox.square.front import Front
 from connections.sandbox.square.grants import READ_SCOPES, AccessToken, App, Grants
 from connections.sandbox.square.orders import Basket
+from connections.sandbox.square.settlement import Settlement
 from connections.sandbox.square.specs import ChargeSpec, LineSpec, Tax, TenderSpec
 from connections.sandbox.square.state import State
 from connections.sandbox.square.till import Sale, ring_up
@@ -40,7 +41,7 @@ class Tokens:
     scopes: tuple[str, ...]
 
 
-class SquareSandbox:
+class SquareSandbox(Settlement):
     name = "square"
 
     def __init__(self, *, clock: SandboxClock | None = None, log: RequestLog | None = None, seed: int = 1) -> None:
@@ -85,28 +86,6 @@ class SquareSandbox:
     def merchant(self) -> Json:
         return self.state.merchant
 
-    @property
-    def locations(self) -> dict[str, Json]:
-        return self.state.locations
-
-    @property
-    def fee_delay(self) -> float:
-        """Seconds from capture until a processing fee shows on the payment."""
-        return self.state.fee_delay
-
-    @fee_delay.setter
-    def fee_delay(self, seconds: float) -> None:
-        self.state.fee_delay = seconds
-
-    @property
-    def listing_lag(self) -> float:
-        """Seconds by which lists and searches trail behind; single reads do not."""
-        return self.state.listing_lag
-
-    @listing_lag.setter
-    def listing_lag(self, seconds: float) -> None:
-        self.state.listing_lag = seconds
-
     def add_location(
         self, name: str, timezone: str = "Europe/Amsterdam", currency: str = "EUR", **fields: object
     ) -> Json:
@@ -131,13 +110,6 @@ class SquareSandbox:
             self.locations[location["id"]] = location
             self.merchant.setdefault("main_location_id", location["id"])
             return location
-
-    def location(self, which: str) -> Json:
-        """By id or by name."""
-        for found in self.locations.values():
-            if which in (found["id"], found["name"]):
-                return found
-        raise LookupError(f"The sandbox has no location {which!r}.")
 
     def change_location(self, which: str, **fields: object) -> Json:
         with self._lock:
@@ -260,20 +232,6 @@ class SquareSandbox:
             self.state.ripen()
             return payment.data
 
-    def refund(
-        self,
-        payment_id: str,
-        amount: int,
-        *,
-        at: datetime | None = None,
-        reason: str = "Returned goods",
-        status: str = "COMPLETED",
-    ) -> Json:
-        """By amount. Raises `ValueError` beyond what is left of the payment."""
-        with self._lock:
-            payment = self.state.payment(payment_id)
-            return refunds.refund(self.state, payment, amount=amount, at=self._time(at), reason=reason, status=status)
-
     def payment(self, payment_id: str) -> Json:
         return self.state.payment(payment_id).data
 
@@ -316,9 +274,6 @@ class SquareSandbox:
         with self._lock:
             if access_token in self.grants.tokens:
                 self.grants.revoke(self.grants.tokens[access_token].grant.app.client_id)
-
-    def _time(self, at: datetime | None) -> datetime:
-        return self.clock.now() if at is None else times.aware(at)
 
 
 def _set(data: dict[str, Any], fields: Mapping[str, object]) -> None:

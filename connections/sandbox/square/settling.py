@@ -25,6 +25,7 @@ def capture(state: State, payment: Record, *, at: datetime) -> None:
     data["card_details"]["card_payment_timeline"]["captured_at"] = times.trimmed(at)
     payment.times["captured"] = times.micros(at)
     state.touch(payment, at)
+    state.charge(payment)
     for tender in state.order(data["order_id"]).data.get("tenders", []):
         if tender["id"] == payment.id:
             tender["card_details"]["status"] = "CAPTURED"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 
 
@@ -75,3 +76,41 @@ class TenderSpec:
     offline_at: datetime | None = None
     customer_id: str = ""
     note: str = ""
+
+
+# Line or service charge uid -> quantity; uids alone come back whole; "all" is everything that is left, tip included.
+Items = Mapping[str, str | int | Decimal] | Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class RefundSpec:
+    """`amount` None is what the items come to, or what is left of the payment; with its `tip` and cash `rounding`.
+
+    `fee_returned` is "proportional" to what the payment shows, or an amount; `fee_shown` False leaves it to the payout.
+    `destination` is empty (as it was paid), card, gift_card, cash or external. `order_id` joins another refund's
+    return order: the same goods, paid back on a second tender.
+    """
+
+    amount: int | None = None
+    items: Items | None = None
+    tip: int = 0
+    rounding: int = 0
+    reason: str = "Returned goods"
+    status: str = "COMPLETED"
+    fee_returned: int | str = "proportional"
+    fee_shown: bool = True
+    destination: str = ""
+    external_type: str = "OTHER"
+    external_source: str = "Till"
+    order_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestSpec:
+    """A payment request of an invoice: BALANCE (the rest), DEPOSIT or INSTALLMENT by `amount` or `percentage`."""
+
+    kind: str = "BALANCE"
+    amount: int = 0
+    percentage: str = ""
+    due: date | None = None
+    tipping: bool = False

@@ -7,9 +7,11 @@ import heapq
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
+from fractions import Fraction
 
 from connections.sandbox.clock import SandboxClock
 from connections.sandbox.square import times
+from connections.sandbox.square.balance import Activity, Balance, charged
 from connections.sandbox.square.facts import Json
 from connections.sandbox.square.ids import Ids
 from connections.sandbox.square.specs import Tax
@@ -17,6 +19,16 @@ from connections.sandbox.square.store import Collection, Record
 
 # Fees that appear later: (when in microseconds, order of arrival, payment id, amount, kind).
 Pending = tuple[int, int, str, int, str]
+
+
+@dataclass(slots=True)
+class RefundTrace:
+    """What a refund does and would have to undo: items by quantity, fees given back, and whether Square pays it."""
+
+    taken: dict[str, Fraction] = field(default_factory=dict)
+    fee: int = 0
+    app_fee: int = 0
+    settled: bool = True
 
 
 @dataclass
@@ -27,6 +39,10 @@ class State:
     fee_delay: float = 7200.0
     # Seconds by which lists and searches trail behind reality.
     listing_lag: float = 0.0
+    # Processing fees as payout entries of their own instead of inside the charges.
+    gross_settlement: bool = False
+    # Payout money says `currency_code`, as all official examples do; else `currency`, as the schema does.
+    payout_currency_code: bool = True
     merchant: Json = field(default_factory=dict)
     locations: dict[str, Json] = field(default_factory=dict)
     taxes: dict[str, Tax] = field(default_factory=dict)
@@ -37,6 +53,19 @@ class State:
     payments: Collection = field(default_factory=Collection)
     orders: Collection = field(default_factory=Collection)
     refunds: Collection = field(default_factory=Collection)
+    payouts: Collection = field(default_factory=Collection)
+    # Kept by payout id where the others have the location.
+    payout_entries: Collection = field(default_factory=Collection)
+    disputes: Collection = field(default_factory=Collection)
+    invoices: Collection = field(default_factory=Collection)
+    # Order id -> its invoice; location id -> the last number.
+    invoice_of: dict[str, str] = field(default_factory=dict)
+    invoice_numbers: dict[str, int] = field(default_factory=dict)
+    balance: Balance = field(default_factory=Balance)
+    # What came back, by uid of the line or charge; and what each refund did.
+    returned: dict[str, Fraction] = field(default_factory=dict)
+    refund_traces: dict[str, RefundTrace] = field(default_factory=dict)
+    bank_accounts: dict[str, str] = field(default_factory=dict)
     # Line items that Square does not show yet, by order id.
     hidden_lines: dict[str, list[Json]] = field(default_factory=dict)
     pending: list[Pending] = field(default_factory=list)
@@ -44,6 +73,8 @@ class State:
 
     def __post_init__(self) -> None:
         self.ids = Ids(self.seed, "records")
+        # Apart, so that payouts do not change the ids of what is sold after them.
+        self.bank_ids = Ids(self.seed, "bank")
 
     @property
     def main_location_id(self) -> str:
@@ -72,6 +103,28 @@ class State:
     def order(self, order_id: str) -> Record:
         return _found(self.orders, order_id, "order")
 
+    def refund(self, refund_id: str) -> Record:
+        return _found(self.refunds, refund_id, "refund")
+
+    def payout(self, payout_id: str) -> Record:
+        return _found(self.payouts, payout_id, "payout")
+
+    def dispute(self, dispute_id: str) -> Record:
+        return _found(self.disputes, dispute_id, "dispute")
+
+    def invoice(self, invoice_id: str) -> Record:
+        return _found(self.invoices, invoice_id, "invoice")
+
+    def bank_account(self, location_id: str) -> str:
+        if location_id not in self.bank_accounts:
+            self.bank_accounts[location_id] = self.bank_ids.bank_account()
+        return self.bank_accounts[location_id]
+
+    def charge(self, payment: Record) -> None:
+        """The captured payment is in the balance."""
+        for item in charged(payment.data, payment.times["captured"]):
+            self.balance.add(payment.location_id, item)
+
     def touch(self, payment: Record, at: datetime) -> None:
         """A new version: `updated_at` and `version_token` move. Cash payments show whole seconds."""
         shown = times.whole(at) if payment.data.get("source_type") == "CASH" else times.trimmed(at)
@@ -86,6 +139,9 @@ class State:
     def expect_fee(self, payment: Record, amount: int, *, kind: str, at: datetime) -> None:
         """The fee shows once the clock reaches that time; at once when it already has."""
         self.fees_seen += 1
+        moved = payment.times["captured"] if kind == "INITIAL" else times.micros(at)
+        fee = Activity(moved, "PROCESSING_FEE", -amount, payment.id, details={"payment_id": payment.id})
+        self.balance.add(payment.location_id, fee)
         heapq.heappush(self.pending, (times.micros(at), self.fees_seen, payment.id, amount, kind))
 
     def ripen(self) -> None:

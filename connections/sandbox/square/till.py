@@ -84,6 +84,8 @@ def take(state: State, spec: TenderSpec, amount: int, sold: Sold) -> Record:
     record = state.payments.add(data, sold.location_id, moments)
     state.touch(record, sold.at)
     record.times["captured"] = times.micros(sold.at)
+    if spec.status == "COMPLETED":
+        state.charge(record)
     fee = _fee(spec, amount + spec.tip)
     if fee and spec.status == "COMPLETED":
         state.expect_fee(record, fee, kind="INITIAL", at=sold.at + timedelta(seconds=state.fee_delay))

@@ -50,6 +50,73 @@ def squares_own(square: SquareSandbox) -> dict[str, int]:
     return {name: found[name] for name in (*names, "processing_fee")}
 
 
+@pytest.mark.parametrize("shape", ["mixed", "counter"])
+def test_the_truth_of_refunds_is_what_square_shows(shape):
+    square, generated = month(shape=shape, refunds=0.2)
+    money, vat, fees = Counter(), Counter(), 0
+    names = {"CARD": "card", "CASH": "cash", "EXTERNAL": f"external:{EXTERNAL_TYPE}"}
+    for record in square.state.refunds:
+        money[names[record.data["destination_type"]]] += record.data["amount_money"]["amount"]
+        fees -= sum(fee["amount_money"]["amount"] for fee in record.data.get("processing_fee", []))
+        for tax in square.order(record.data["order_id"])["returns"][0].get("return_taxes", []):
+            vat[tax["name"]] += tax["applied_money"]["amount"]
+    assert money == generated.refunded.tenders
+    assert fees == generated.refunded.fees > 0
+    by_item = [refund.truth for refund in generated.refunds if refund.how in ("all", "items")]
+    assert vat == sum((truth.vat for truth in by_item), Counter())
+    assert {refund.how for refund in generated.refunds} == {"all", "items", "amount", "several"}
+    assert len({refund.payment_id for refund in generated.refunds}) == 80
+
+
+def test_every_refund_adds_up_to_its_amount_and_never_beyond_its_sale():
+    square, generated = month(refunds=0.3)
+    sales = {sale.order_id: sale for sale in generated.sales}
+    left = {key: Counter(sale.truth.revenue + sale.truth.vat) for key, sale in sales.items()}
+    for refund in generated.refunds:
+        assert square.state.refund(refund.refund_id).data["amount_money"]["amount"] == refund.truth.gross
+        assert not sales[refund.order_id].odd
+        left[refund.order_id].subtract(refund.truth.revenue + refund.truth.vat)
+    assert all(amount >= 0 for rates in left.values() for amount in rates.values())
+
+
+def test_daily_payouts_are_what_was_sold_less_refunds_and_fees():
+    square, generated = month(refunds=0.1, payouts=True)
+    assert {payout.location_id for payout in generated.payouts} == set(generated.locations)
+    for payout in generated.payouts:
+        shown = square.payout(payout.payout_id)
+        entries = square.payout_entries(payout.payout_id)
+        assert shown["amount_money"]["amount"] == payout.amount
+        assert sum(entry["net_amount_money"]["amount"] for entry in entries) == payout.amount
+        assert payout.at.astimezone(ZoneInfo("Europe/Amsterdam")).time().isoformat() == "00:05:00"
+    for location in generated.locations:
+        assert square.balance(location) == generated.balance(location)
+    assert {square.payout(payout.payout_id)["status"] for payout in generated.payouts} == {"PAID", "SENT"}
+
+
+def test_the_ledger_with_refunds_and_payouts_still_adds_up():
+    square, generated = month(refunds=0.1, payouts=True)
+    ledger = generated.ledger()
+    assert sum(ledger.values()) == sum(generated.ledger(odd=False).values()) == 0
+    assert ledger["bank_in_transit"] == generated.paid_out
+    assert ledger["clearing"] == sum(square.balance(location) for location in generated.locations)
+
+
+def test_refunds_and_payouts_leave_the_sales_as_they_are():
+    square, plain = month(payments=100)
+    _, other = month(payments=100, refunds=0.1, payouts=True)
+    again, same = month(payments=100, refunds=0.1, payouts=True)
+    assert plain.sales == other.sales
+    assert (other.refunds, other.payouts) == (same.refunds, same.payouts)
+    assert (plain.refunds, plain.payouts) == ([], [])
+    assert len(square.state.refunds) == len(square.state.payouts) == 0
+    assert len(again.state.refunds) == len(same.refunds) >= 10
+
+
+def test_more_refunds_than_payments_are_refused():
+    with pytest.raises(ValueError, match="can be refunded"):
+        month(payments=50, refunds=1.5)
+
+
 def test_the_vat_per_rate_is_what_square_shows():
     square, generated = month()
     found: Counter[str] = Counter()
@@ -142,6 +209,19 @@ def test_ten_thousand_payments_are_made_and_listed_in_seconds():
         world.listed(
             f"/v2/payments?location_id={place}&sort_field=UPDATED_AT&updated_at_begin_time=2026-01-01T00:00:00Z"
         )
+    listed = time.perf_counter()
+    assert made - began < 30
+    assert listed - made < 10
+
+
+def test_ten_thousand_payments_with_refunds_and_payouts_are_made_and_listed_in_seconds():
+    began = time.perf_counter()
+    world = World()
+    generated = generate(world.square, seed=1, payments=10_000, days=31, end=NOW, refunds=0.05, payouts=True)
+    made = time.perf_counter()
+    for payout in generated.payouts:
+        world.get(f"/v2/payouts/{payout.payout_id}/payout-entries")
+    assert len(world.listed("/v2/refunds")) == len(generated.refunds) >= 500
     listed = time.perf_counter()
     assert made - began < 30
     assert listed - made < 10

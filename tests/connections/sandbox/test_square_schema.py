@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from connections.sandbox.generator import generate
-from connections.sandbox.square import ChargeSpec, LineSpec, TenderSpec
+from connections.sandbox.square import ChargeSpec, LineSpec, RequestSpec, TenderSpec, TransferFee
 
 from .square_world import MORNING, NOW, World
 
@@ -38,6 +38,31 @@ def misfits(value: Any, kind: Any, path: str) -> list[str]:
     return found
 
 
+def make_everything_else(world: World) -> None:
+    """Refunds of every kind, payouts with entries of every type, a dispute, invoices."""
+    square = world.square
+    lines = [LineSpec("Item", 1725, ("VAT 9", "VAT 21"), quantity="3", discount=10), LineSpec("Other", 1000)]
+    charges = [ChargeSpec("Service", percentage="12.5", tax="VAT 21"), ChargeSpec("Box", 100, treatment="apportioned")]
+    for destination in ("", "cash", "external", "gift_card"):
+        sale = square.sell("Utrecht", MORNING, lines, [TenderSpec(tip=50)], discount=50, service_charges=charges)
+        square.refund(sale.payment_ids[0], items={sale.order["line_items"][0]["uid"]: "2"}, destination=destination)
+        square.refund(sale.payment_ids[0], items="all")
+    square.refund_unlinked("Utrecht", 100)
+    square.dispute(world.sell(app_fee=10).payment_ids[0], 400)
+    for kind in FACTS["enums"]["ActivityType"]:
+        if kind != "PAYOUT":
+            square.add_payout_entry(kind, -10)
+    square.settle_payout(square.pay_out("Amsterdam", fee=TransferFee(5, 1))["id"])
+    square.pay_out("Utrecht")
+    square.transfer("Utrecht", 100)
+    customer = square.add_customer(company_name="Acme", tax_ids={"eu_vat": "IE1234567T"})["id"]
+    requests = [RequestSpec("DEPOSIT", percentage="30"), RequestSpec("INSTALLMENT", amount=500), RequestSpec()]
+    for status in ("DRAFT", "SCHEDULED", "UNPAID"):
+        order = square.sell("Utrecht", MORNING, lines, [], state="OPEN", customer_id=customer)
+        made = square.invoice(order.order_id, requests, status=status)
+    square.pay_invoice(made["id"])
+
+
 @pytest.fixture(scope="module")
 def world() -> World:
     world = World()
@@ -62,6 +87,7 @@ def world() -> World:
             state = "COMPLETED" if status == "COMPLETED" else "OPEN"
             world.square.sell("Utrecht", MORNING, lines, [spec], discount=50, service_charges=charges, state=state)
     world.square.refund(world.square.payments()[0]["id"], 5)
+    make_everything_else(world)
     world.square.add_customer(given_name="Ada", tax_ids={"eu_vat": "IE1234567T"}, address={"locality": "Cork"})
     return world
 
@@ -71,6 +97,21 @@ def test_every_payment_order_and_refund_fits_the_schema(world):
     for collection, kind in ((state.payments, "Payment"), (state.orders, "Order"), (state.refunds, "PaymentRefund")):
         assert len(collection) > 0
         assert [text for record in collection for text in misfits(record.data, kind, kind)] == []
+
+
+def as_the_schema_says(value: Any) -> Any:
+    """With `currency` where payouts write `currency_code`."""
+    if isinstance(value, dict):
+        return {name.replace("currency_code", "currency"): as_the_schema_says(part) for name, part in value.items()}
+    return [as_the_schema_says(part) for part in value] if isinstance(value, list) else value
+
+
+def test_every_payout_dispute_and_invoice_fits_the_schema(world):
+    state = world.square.state
+    kinds = {"Payout": state.payouts, "PayoutEntry": state.payout_entries, "Dispute": state.disputes}
+    for kind, collection in {**kinds, "Invoice": state.invoices}.items():
+        assert len(collection) > 0
+        assert [text for item in collection for text in misfits(as_the_schema_says(item.data), kind, kind)] == []
 
 
 @pytest.mark.parametrize(

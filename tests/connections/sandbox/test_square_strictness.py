@@ -117,6 +117,11 @@ def test_another_method_on_a_known_path_is_not_allowed(world):
         ("/v2/customers", "CUSTOMERS_READ"),
         ("/v2/locations", "MERCHANT_PROFILE_READ"),
         ("/v2/merchants", "MERCHANT_PROFILE_READ"),
+        ("/v2/payouts", "PAYOUTS_READ"),
+        ("/v2/payouts/x", "PAYOUTS_READ"),
+        ("/v2/payouts/x/payout-entries", "PAYOUTS_READ"),
+        ("/v2/disputes", "DISPUTES_READ"),
+        ("/v2/invoices", "INVOICES_READ"),
     ],
 )
 def test_each_endpoint_asks_for_its_scope_by_name(world, path, scope):
@@ -172,7 +177,12 @@ def test_another_process_can_make_things_happen(world):
     key = sold["payments"][0]["id"]
     world.square.control("change_payment", {"payment_id": key, "note": "seen"})
     assert world.get(f"/v2/payments/{key}")["payment"]["note"] == "seen"
-    assert world.square.control("settings", {"fee_delay": 0}) == {"fee_delay": 0.0, "listing_lag": 0.0}
+    assert world.square.control("settings", {"fee_delay": 0, "gross_settlement": True}) == {
+        "fee_delay": 0.0,
+        "listing_lag": 0.0,
+        "gross_settlement": True,
+        "payout_currency_code": True,
+    }
     assert world.square.control("state", {})["payments"] == 1
     with pytest.raises(LookupError, match="Unknown action"):
         world.square.control("rob", {})

@@ -73,6 +73,48 @@ def test_a_cursor_goes_with_the_very_same_question() -> None:
 
 
 @responses.activate
+def test_payouts_are_read_per_location_by_the_time_they_were_made() -> None:
+    responses.get(f"{BASE}/v2/payouts", json={"payouts": [{"id": "a"}], "cursor": "n"})
+    responses.get(f"{BASE}/v2/payouts", json={"payouts": [{"id": "b"}]})
+    pages = list(client().payouts("L1", created_from=FROM, created_to=FROM + timedelta(days=14)))
+    assert [page.records[0]["id"] for page in pages] == ["a", "b"]
+    assert params(0) == {
+        "location_id": "L1",
+        "begin_time": "2026-01-01T00:00:00.000Z",
+        "end_time": "2026-01-15T00:00:00.000Z",
+        "sort_order": "ASC",
+        "limit": "100",
+    }
+    assert params(1) == params(0) | {"cursor": "n"}
+
+
+@responses.activate
+def test_the_entries_of_a_payout_are_read_to_the_last_page() -> None:
+    url = f"{BASE}/v2/payouts/po_1/payout-entries"
+    responses.get(url, json={"payout_entries": [{"id": "a"}], "cursor": "n"})
+    responses.get(url, json={})
+    first, last = client().payout_entries("po_1")
+    assert (first.records, first.has_more, last.records) == (({"id": "a"},), True, ())
+    assert params(1) == {"sort_order": "ASC", "limit": "100", "cursor": "n"}
+
+
+@responses.activate
+def test_disputes_and_invoices_are_read_whole_since_square_filters_them_by_no_time() -> None:
+    responses.get(f"{BASE}/v2/disputes", json={"disputes": [{"id": "d"}]})
+    responses.get(f"{BASE}/v2/invoices", json={"invoices": [{"id": "i"}]})
+    assert [page.records for page in client().disputes()] == [({"id": "d"},)]
+    assert [page.records for page in client().disputes("L1")] == [({"id": "d"},)]
+    assert [page.records for page in client().invoices("L1")] == [({"id": "i"},)]
+    assert [params(call) for call in range(3)] == [{}, {"location_id": "L1"}, {"location_id": "L1", "limit": "200"}]
+
+
+@pytest.mark.parametrize("method", ["invoices", "payout_entries"])
+def test_a_list_of_nothing_in_particular_is_not_asked_for(method: str) -> None:
+    with pytest.raises(ValueError, match="not empty"):
+        list(getattr(client(), method)(""))
+
+
+@responses.activate
 def test_a_search_keeps_its_body_beside_the_cursor_and_asks_ten_locations_at_a_time() -> None:
     responses.post(f"{BASE}/v2/orders/search", json={"orders": [{"id": "a"}], "cursor": "n"})
     responses.post(f"{BASE}/v2/orders/search", json={})
@@ -115,6 +157,9 @@ def test_a_merged_customer_is_found_under_the_id_that_was_asked() -> None:
     [
         ("payment", "payments", "payment"),
         ("refund", "refunds", "refund"),
+        ("payout", "payouts", "payout"),
+        ("dispute", "disputes", "dispute"),
+        ("invoice", "invoices", "invoice"),
         ("order", "orders", "order"),
         ("customer", "customers", "customer"),
         ("location", "locations", "location"),
