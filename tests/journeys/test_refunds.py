@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 
+import pytest
+
+from connections.sandbox.generator import generate
 from connections.sandbox.square import LineSpec, TenderSpec
 from mappings.models import GLMapping
 from sync import actions
@@ -118,3 +122,32 @@ def test_a_refund_that_fails_after_it_was_booked_is_reversed(world):
     assert world.books.balance("8000") == Decimal("-20.66")
     assert world.books.balance("1105") == Decimal("46.94") - world.books.balance("4960")
     assert world.books.balance("1300") == 0
+
+
+ACCOUNTS = {
+    "clearing": ("1105",), "cash": ("1000",), "other_tender": ("1110",), "revenue": ("8000", "8001", "8002"),
+    "output_vat": ("1500", "1501"), "tips": ("2150",), "service_charge": ("8010",), "processing_fee": ("4960",),
+    "rounding": ("4990",),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("grouping", ["daily_summary", "per_payment"])
+@pytest.mark.accepts("S001-23")
+def test_a_month_with_refunds_ties_to_the_cent_in_every_role(world, grouping):
+    end = world.timeline.now() - timedelta(hours=30)
+    month = generate(
+        world.sandbox.square, seed=3, payments=250, days=20, end=end, customers=world.customers, oddities=False,
+        refunds=0.12,
+    )  # fmt: skip
+    world.furnish(go_live=month.days[0], sales_grouping=grouping)
+
+    run = world.run()
+
+    assert run.state == "done", run.sentence
+    assert not SyncItem.objects.exclude(state="done").exists()
+    assert SyncItem.objects.filter(kind="refund").count() == len(month.refunds) > 20
+    truth = month.ledger()
+    booked = {role: sum(world.books.balance(code) for code in codes) for role, codes in ACCOUNTS.items()}
+    assert {role: int(amount * 100) for role, amount in booked.items()} == {role: truth[role] for role in ACCOUNTS}
+    assert world.books.balance("1300") == 0
+    assert world.run().entries_posted == 0

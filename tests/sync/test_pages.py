@@ -73,7 +73,7 @@ def test_a_record_shows_both_sides_the_reasons_the_entry_and_the_timeline(shop: 
         "8000 Revenue 21 %", "EUR 10.00", "EUR 2.10", "revenue · VAT 21 · 21 %",  # legs and why
         "1300 Trade debtors", "1105 Square clearing",  # ledger
         '&quot;AmountFC&quot;: 10.50', "Exact entry number 26700010",  # as it was sent
-        "payment read from Square", "entry confirmed in the ledger",  # timeline
+        "record read from Square", "entry confirmed in the ledger",  # timeline
     ):  # fmt: skip
         assert part in text, part
 
