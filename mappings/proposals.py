@@ -25,7 +25,10 @@ def propose(division: Division, merchant: Connection, found: Mapping[str, Custom
     known = set(held.values_list("square_customer_id", flat=True))
     debtors = list(DebtorAccount.objects.filter(division=division, gone_at=None, is_blocked=False))
     rows = [
-        _proposal(division, merchant, customer_id, customer, debtors, since)
+        _proposal(
+            division=division, merchant=merchant, customer_id=customer_id, customer=customer, debtors=debtors,
+            since=since,
+        )  # fmt: skip
         for customer_id, customer in found.items()
         if customer_id not in known
     ]
@@ -37,6 +40,7 @@ def propose(division: Division, merchant: Connection, found: Mapping[str, Custom
 
 
 def _proposal(
+    *,
     division: Division,
     merchant: Connection,
     customer_id: str,

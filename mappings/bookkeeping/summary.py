@@ -28,7 +28,8 @@ def merge(legs: Iterable[LegPlan]) -> tuple[Line, ...]:
     """Lines per (account, VAT code, cost centre, cost unit), sorted; their sum is the sum of the legs, cent for cent.
 
     Refunds are negative lines of their own, so that a day shows what was sold and what came back, and a sale that came
-    back whole is still an entry. A line is left out only when both its amount and its VAT are zero: VAT without a net amount is still VAT.
+    back whole is still an entry. A line is left out only when both its amount and its VAT are zero: VAT without a net
+    amount is still VAT.
     Raises `ValueError` for legs that do not belong in one summary.
     """
     kept = sorted(legs, key=lambda leg: (leg.source_id, leg.kind, leg.ordinal))

@@ -39,7 +39,7 @@ def held_versions(work: Work, ids: Iterable[str]) -> dict[str, datetime]:
 
 
 def unreadable_record(
-    kind: str, row: Mapping[str, Any], payload: Mapping[str, Any], feed: LaneLocation, problem: Problem
+    kind: str, row: Mapping[str, Any], payload: Mapping[str, Any], feed: LaneLocation, problem: Problem | None
 ) -> Record:
     """Kept whole, so that nothing is lost; dated now, as nothing in it can be relied on."""
     moment = now()
