@@ -26,9 +26,13 @@ def propose(division: Division, merchant: Connection, found: Mapping[str, Custom
     debtors = list(DebtorAccount.objects.filter(division=division, gone_at=None, is_blocked=False))
     rows = [
         _proposal(
-            division=division, merchant=merchant, customer_id=customer_id, customer=customer, debtors=debtors,
+            division=division,
+            merchant=merchant,
+            customer_id=customer_id,
+            customer=customer,
+            debtors=debtors,
             since=since,
-        )  # fmt: skip
+        )
         for customer_id, customer in found.items()
         if customer_id not in known
     ]
