@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from audit.trail import Fact
 from connections import clock
+from connections.providers.errors import NotAuthorised, Refused
 from sync import engine
 from sync.engine import Move, Outcome
 from sync.flows.base import Flow, Page, Record, Stream, Work
@@ -22,14 +23,23 @@ LAST_RECHECK = timedelta(hours=24)
 
 def read_feeds(work: Work, flow: Flow) -> None:
     """Read each stream of every location from its cursor to the start of the run. Restarts at the last kept page."""
-    until = work.run.created_at
     for stream in flow.streams(work.lane):
-        for feed in work.lane.feeds.select_related("location"):
-            if [feed.pk, stream.name] in work.run.feeds_done:
-                continue
-            for page in stream.pages(work, feed, start_of(feed, stream), until):
-                keep(work, page, until=until)
-                work.breathe()
+        try:
+            _read_stream(work, stream)
+        except (Refused, NotAuthorised) as error:
+            if stream.is_essential:
+                raise
+            work.setbacks.append(f"The {stream.name} could not be read: {error.sentence}")
+
+
+def _read_stream(work: Work, stream: Stream) -> None:
+    until = work.run.created_at
+    for feed in work.lane.feeds.select_related("location"):
+        if [feed.pk, stream.name] in work.run.feeds_done:
+            continue
+        for page in stream.pages(work, feed, start_of(feed, stream), until):
+            keep(work, page, until=until)
+            work.breathe()
 
 
 def start_of(feed: LaneLocation, stream: Stream) -> datetime:

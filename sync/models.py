@@ -64,6 +64,11 @@ class SyncLane(models.Model):
         max_length=20, help_text="Code of the bank journal (type 12) of Square clearing."
     )
     cash_journal = models.CharField(max_length=20, blank=True, help_text="Code of a cash journal (type 10).")
+    books_payouts = models.BooleanField(
+        "book payouts",
+        default=True,
+        help_text="Move Square's payouts from clearing to bank in transit, and check them.",
+    )
     adopts = models.BooleanField(
         "adopt mode", default=False,
         help_text="Look each entry up before it is sent the first time: after a restore, or over existing bookings.",
@@ -223,6 +228,25 @@ class SyncItem(models.Model):
 
     def __str__(self) -> str:
         return self.source_id
+
+
+class Settlement(models.Model):
+    """What one payout said of a payment or refund: a later payout is compared with what is left unsaid.
+
+    `gross` and `fee` in minor units and Square's signs.
+    """
+
+    item = models.ForeignKey(SyncItem, on_delete=models.CASCADE, related_name="settlements")
+    event = models.CharField(max_length=255, help_text="Square id of the payment or refund.")
+    gross = models.BigIntegerField()
+    fee = models.BigIntegerField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["item", "event"], name="settled_once_per_payout")]
+        indexes = [models.Index(fields=["event"], name="settlement_event")]
+
+    def __str__(self) -> str:
+        return self.event
 
 
 class Posting(models.Model):

@@ -18,7 +18,6 @@ from sync.legs import digest_of, fields_of
 from sync.lifecycle import ItemState, LegState
 from sync.models import Leg, SyncItem
 
-CHUNK = 200
 # Where a leg stands within its record: kind, ordinal, and whether it is the reversal of the one there.
 Place = tuple[str, int, bool]
 # A leg in one of these states may still be planned anew; in any other its lines are frozen in an entry.
@@ -31,7 +30,7 @@ def resolve_extracted(work: Work, flow: Flow) -> None:
         if stream.ready:
             _let_go_on(work, stream.ready(work))
         extracted = SyncItem.objects.filter(lane=work.lane, kind=stream.kind, state=ItemState.EXTRACTED)
-        while batch := list(extracted.select_related("location").order_by("id")[:CHUNK]):
+        while batch := list(extracted.select_related("location").order_by("id")[: stream.chunk]):
             store(work, stream.resolve(work, batch))
             work.breathe()
 
@@ -92,7 +91,14 @@ class _Storing:
                 problem = self._leg(reference, plan) or problem
         if not self.resolution.problem:
             self._drop_what_is_no_longer_owed()
+        self._settle()
         self._item(problem)
+
+    def _settle(self) -> None:
+        """Keep what a payout says of each payment and refund; a payout that is resolved again says the same."""
+        if self.resolution.settles:
+            said = set(self.item.settlements.values_list("event", flat=True))
+            self.outcome.created += [row for row in self.resolution.settles if row.event not in said]
 
     def _leg(self, reference: str, plan: LegPlan) -> Problem | None:
         """Create or renew one leg; a frozen leg that would differ now is a problem of the record."""

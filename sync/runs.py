@@ -110,7 +110,7 @@ def _work(work: Work) -> Slice:
         return Slice.AGAIN
     except VendorError as error:
         return _interrupted(work, error)
-    return _finish(work, RunState.DONE, _summary(work.run))
+    return _finish(work, RunState.DONE, " ".join([_summary(work.run), *work.setbacks]))
 
 
 def _start(work: Work) -> None:

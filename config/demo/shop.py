@@ -116,6 +116,10 @@ RULES: tuple[tuple[Role, str, str, dict[str, object]], ...] = (
     (Role.PROCESSING_FEE, "4960", "", {}),
     (Role.PLATFORM_FEE, "4965", "", {}),
     (Role.ROUNDING, "4990", "NV", {}),
+    (Role.TRANSIT, "1290", "", {}),
+    (Role.PROCESSING_FEE, "4500", "", {"payout_entry_type": "SUBSCRIPTION_FEE"}),
+    (Role.FEE_VAT_PENDING, "2999", "", {}),
+    (Role.SUSPENSE, "2990", "", {}),
 )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from connections.providers.errors import Unreadable
 from connections.providers.square import payloads
-from connections.providers.square.payloads import Order, OrderLine, Payment, PaymentRefund
+from connections.providers.square.payloads import Order, OrderLine, Payment, PaymentRefund, Payout
 from sync.admin import shown
 from sync.models import SyncItem
 
@@ -41,7 +41,24 @@ def _of_refund(data: Any) -> list[tuple[str, Any]]:
     return _refund_facts(payloads.refund(data))
 
 
-_READERS = {"payment": _of_payment, "refund": _of_refund}
+def _of_payout(data: Any) -> list[tuple[str, Any]]:
+    return _payout_facts(payloads.payout(data))
+
+
+_READERS = {"payment": _of_payment, "refund": _of_refund, "payout": _of_payout}
+
+
+def _payout_facts(payout: Payout) -> list[tuple[str, Any]]:
+    facts: list[tuple[str, Any]] = [
+        ("Status", payout.status.capitalize()),
+        ("Amount", shown.money(payout.amount, payout.currency)),
+        ("Kind", payout.kind.capitalize()),
+        ("To", payout.destination_type),
+        ("Arrives", payout.arrival_date),
+        ("On the bank statement", payout.end_to_end_id),
+        ("Payout", payout.id),
+    ]
+    return [(label, value) for label, value in facts if value]
 
 
 def _refund_facts(refund: PaymentRefund) -> list[tuple[str, Any]]:

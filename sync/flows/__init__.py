@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from sync.flows import entries
 from sync.flows.base import Flow, Stream
 from sync.flows.payments import PAYMENTS
+from sync.flows.payouts import PAYOUTS
 from sync.flows.refunds import REFUNDS
 from sync.models import SyncLane
 
 
-def square_streams(lane: SyncLane) -> Sequence[Stream]:  # noqa: ARG001 - a lane may choose what it reads
-    """What a Square lane reads, in the order in which one needs the other: a refund needs its sale."""
-    return (PAYMENTS, REFUNDS)
+def square_streams(lane: SyncLane) -> Sequence[Stream]:
+    """What a Square lane reads, in the order in which one needs the other: a refund its sale, a payout both."""
+    return (PAYMENTS, REFUNDS, PAYOUTS) if lane.books_payouts else (PAYMENTS, REFUNDS)
 
 
 FLOWS: dict[str, Flow] = {

@@ -21,7 +21,7 @@ from mappings import decisions
 from mappings.bookkeeping.legs import Document, LegPlan, Problem
 from mappings.decisions import Decisions
 from sync.grip import Grip
-from sync.models import LaneLocation, Posting, SyncItem, SyncLane, SyncRun
+from sync.models import LaneLocation, Posting, Settlement, SyncItem, SyncLane, SyncRun
 
 SLICE_SECONDS = 60.0
 
@@ -39,6 +39,7 @@ class Work:
     grip: Grip
     ends_at: float = field(default_factory=lambda: time.monotonic() + SLICE_SECONDS)
     counts: dict[str, int] = field(default_factory=dict)
+    setbacks: list[str] = field(default_factory=list)
 
     @cached_property
     def square(self) -> SquareClient:
@@ -90,7 +91,9 @@ class Stream:
     """One list of the source that a lane reads per location. `overlap`: how long before the last read the next begins.
 
     `pages(work, feed, begin, end)` reads it; `again` reads unfinished records of it once more; `resolve` turns its
-    records into legs (pure but for reading mappings); `ready` lets records go on that waited for another stream.
+    records into legs (pure but for reading mappings), `chunk` of them stored together; `ready` names records that
+    waited for another stream and may go on. What cannot be read of a stream that is not essential is told at the end
+    of the run and holds nothing else up.
     """
 
     name: str
@@ -100,6 +103,8 @@ class Stream:
     again: Callable[[Work, Sequence[SyncItem]], Iterable[Record]]
     resolve: Callable[[Work, Sequence[SyncItem]], list[Resolution]]
     ready: Callable[[Work], QuerySet[SyncItem]] | None = None
+    is_essential: bool = True
+    chunk: int = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +130,7 @@ class Resolution:
     problem: Problem | None = None
     is_unfinished: bool = False
     notes: Sequence[str] = ()
+    settles: Sequence[Settlement] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,10 +105,14 @@ def resolve(work: Work, items: Sequence[SyncItem]) -> list[Resolution]:
         lane.division, lane.source, [item.customer_id for item in items], collective=lane.collective_debtor,
         unknown_go_collective=lane.unknown_customers == "collective", decided=work.decisions,
     )  # fmt: skip
-    return [_resolve(work, item, debtors.of(item.customer_id, on=item.local_day)) for item in items]
+    corrected = records.corrections(work, (item.source_id for item in items))
+    return [
+        _resolve(work, item, debtors.of(item.customer_id, on=item.local_day), corrected.get(item.source_id, ()))
+        for item in items
+    ]
 
 
-def _resolve(work: Work, item: SyncItem, debtor: Debtor | Problem) -> Resolution:
+def _resolve(work: Work, item: SyncItem, debtor: Debtor | Problem, corrected: Sequence[int]) -> Resolution:
     try:
         payment = payloads.payment(item.payload["payment"])
         order = payloads.order(item.payload["order"]) if item.payload.get("order") else None
@@ -120,6 +124,7 @@ def _resolve(work: Work, item: SyncItem, debtor: Debtor | Problem) -> Resolution
     if early:
         return Resolution(item, (), problem=early, is_unfinished=unfinished)
     plan = bookkeeping.plan(payment, order, records.context_of(work, item, debtor))
+    plan = records.without_corrected_fees(item, plan, corrected)
     return records.resolution(work, item, plan, is_unfinished=unfinished)
 
 

@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from connections.clock import now
+from connections.money import written
 from connections.providers.errors import Unreadable
 from connections.providers.square import payloads
 from connections.providers.square.payloads import Order
 from mappings.bookkeeping.context import Context
-from mappings.bookkeeping.legs import Debtor, LegPlan, Plan, Problem, ProblemKind
+from mappings.bookkeeping.legs import Debtor, LegKind, LegPlan, Plan, Problem, ProblemKind
 from mappings.bookkeeping.references import reference
 from sync.flows.base import Record, Resolution, Work
-from sync.models import LaneLocation, SyncItem
+from sync.lifecycle import LegState
+from sync.models import LaneLocation, Leg, SyncItem
 
 # Left out of the digest: what changes without changing what is booked.
 PASSING = ("updated_at", "refunded", "version")
 # The source id of a record that carries none of its own.
 UNNAMED = "unreadable-"
+FEES = (LegKind.FEE, LegKind.REFUND_FEE)
 
 
 def source_id(row: Mapping[str, Any]) -> str:
@@ -84,6 +87,30 @@ def resolution(work: Work, item: SyncItem, plan: Plan, *, is_unfinished: bool = 
     """The plan's legs with their references; those of a closed period wait."""
     legs = [(reference_of(work, item, leg), _in_open_period(work, leg)) for leg in plan.legs]
     return Resolution(item, legs, problem=plan.problem, is_unfinished=is_unfinished, notes=plan.notes)
+
+
+def corrections(work: Work, events: Iterable[str]) -> dict[str, list[int]]:
+    """Differences in fees that payouts made us post before the payment or refund stated them, by Square id."""
+    legs = Leg.objects.filter(
+        lane=work.lane, kind=LegKind.PAYOUT_ENTRY, order_id__in=[event for event in events if event]
+    ).exclude(state=LegState.DISMISSED)
+    found: dict[str, list[int]] = {}
+    for event, amount in legs.values_list("order_id", "amount"):
+        found.setdefault(event, []).append(amount)
+    return found
+
+
+def without_corrected_fees(item: SyncItem, plan: Plan, corrected: Sequence[int]) -> Plan:
+    """Leave out a late fee that a payout already made us post: it is in the books once."""
+    left, legs, notes = list(corrected), [], list(plan.notes)
+    held = set(item.legs.values_list("kind", "ordinal")) if left else set()
+    for leg in plan.legs:
+        if leg.kind in FEES and leg.ordinal and leg.total in left and (leg.kind, leg.ordinal) not in held:
+            left.remove(leg.total)
+            notes.append(f"The late fee of {written(-leg.total, leg.currency)} was posted with its payout already.")
+        else:
+            legs.append(leg)
+    return replace(plan, legs=tuple(legs), notes=tuple(notes))
 
 
 def context_of(work: Work, item: SyncItem, debtor: Debtor | Problem) -> Context:

@@ -105,7 +105,8 @@ class _Sales:
 def resolve(work: Work, items: Sequence[SyncItem]) -> list[Resolution]:
     """What each refund owes. Refunds of one sale share what is left of it, so each sees those before it."""
     sales = _sales(work, items)
-    return [_resolve(work, item, sales) for item in items]
+    corrected = records.corrections(work, (item.source_id for item in items))
+    return [_resolve(work, item, sales, corrected.get(item.source_id, ())) for item in items]
 
 
 def _sales(work: Work, items: Sequence[SyncItem]) -> _Sales:
@@ -144,7 +145,7 @@ def _returns(work: Work, orders: set[str]) -> dict[str, frozenset[str]]:
     return {order: frozenset(refunds) for order, refunds in sharing.items()}
 
 
-def _resolve(work: Work, item: SyncItem, sales: _Sales) -> Resolution:
+def _resolve(work: Work, item: SyncItem, sales: _Sales, corrected: Sequence[int]) -> Resolution:
     try:
         refund = payloads.refund(item.payload["refund"])
         order = payloads.order(item.payload["order"]) if item.payload.get("order") else None
@@ -159,7 +160,7 @@ def _resolve(work: Work, item: SyncItem, sales: _Sales) -> Resolution:
     for leg in plan.legs:
         if leg.kind is LegKind.REFUND and not leg.problem:
             sales.credits[leg.order_id].append(leg)
-    return records.resolution(work, item, plan)
+    return records.resolution(work, item, records.without_corrected_fees(item, plan, corrected))
 
 
 def _undone(item: SyncItem, refund: PaymentRefund) -> Plan:
@@ -198,5 +199,12 @@ def ready(work: Work) -> QuerySet[SyncItem]:
 
 
 REFUNDS = Stream(
-    name=NAME, kind=KIND, overlap=timedelta(minutes=5), pages=pages, again=again, resolve=resolve, ready=ready
+    name=NAME,
+    kind=KIND,
+    overlap=timedelta(minutes=5),
+    pages=pages,
+    again=again,
+    resolve=resolve,
+    ready=ready,
+    is_essential=False,
 )

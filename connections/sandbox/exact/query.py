@@ -42,6 +42,9 @@ class Options:
     inner: dict[str, tuple[str, ...]] = field(default_factory=dict)  # collection -> its selected columns
 
 
+LONGEST_NUMBER = 9
+
+
 def parse(endpoint: Endpoint, query: list[tuple[str, str]], zone: ZoneInfo) -> Options:
     """Raises `BadRequest`."""
     texts: dict[str, str] = {}
@@ -83,9 +86,10 @@ def _counted(texts: dict[str, str]) -> bool:
 def _whole(texts: dict[str, str], name: str) -> int | None:
     if name not in texts:
         return None
-    if not texts[name].isdigit():
+    text = texts[name]
+    if not (text.isascii() and text.isdigit() and len(text) <= LONGEST_NUMBER):
         raise BadRequest(odata.SYNTAX)
-    return int(texts[name])
+    return int(text)
 
 
 def _selected(endpoint: Endpoint, text: str) -> tuple[tuple[str, ...] | None, dict[str, tuple[str, ...]]]:
