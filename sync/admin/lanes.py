@@ -111,7 +111,18 @@ class SyncLaneAdmin(BackOfficeAdmin):
     fieldsets = (
         (None, {"fields": ("label", "flow", "source", "division")}),
         ("When", {"fields": ("is_enabled", "paused_reason", "cadence_minutes", "next_run", "go_live")}),
-        ("How it books", {"fields": ("sales_grouping", "clearing_grouping", "day_closes_after_hours", "adopts")}),
+        (
+            "How it books",
+            {
+                "fields": (
+                    "sales_grouping",
+                    "clearing_grouping",
+                    "day_closes_after_hours",
+                    "books_payouts",
+                    "adopts",
+                )
+            },
+        ),
         ("Where it books", {"fields": ("sales_journal", "clearing_journal", "cash_journal")}),
         ("Customers", {"fields": ("collective_debtor", "unknown_customers")}),
     )
