@@ -210,4 +210,9 @@ class ClosedPeriod(models.Model):
         constraints = [models.UniqueConstraint(fields=["division", "journal", "year", "period"], name="closed_once")]
 
     def __str__(self) -> str:
+        return self.label
+
+    @property
+    def label(self) -> str:
+        """By which records that wait for this period are grouped."""
         return f"{self.journal} {self.year}-{self.period:02}"

@@ -26,6 +26,7 @@ OPEN = frozenset({LegState.WAITING, LegState.READY, LegState.REFUSED})
 
 def resolve_extracted(work: Work, flow: Flow) -> None:
     """Resolve every record that was read or released, stream by stream and oldest first."""
+    _let_go_on(work, _of_reopened_periods(work))
     for stream in flow.streams(work.lane):
         if stream.ready:
             _let_go_on(work, stream.ready(work))
@@ -33,6 +34,15 @@ def resolve_extracted(work: Work, flow: Flow) -> None:
         while batch := list(extracted.select_related("location").order_by("id")[: stream.chunk]):
             store(work, stream.resolve(work, batch))
             work.breathe()
+
+
+def _of_reopened_periods(work: Work) -> QuerySet[SyncItem]:
+    """Records that were held for a period which the reference data no longer shows as closed."""
+    closed = {period.label for period in work.decisions.closed}
+    held = SyncItem.objects.filter(
+        lane=work.lane, state=ItemState.WAITING, problem_kind=ProblemKind.PERIOD_CLOSED, legs__state=LegState.WAITING
+    )
+    return held.exclude(problem_subject__in=closed).distinct()
 
 
 def _let_go_on(work: Work, ready: QuerySet[SyncItem]) -> None:

@@ -10,7 +10,9 @@ from django.db.models import Q, QuerySet
 from django_q.tasks import async_task
 
 from connections import clock, credentials
+from connections.models import Division
 from connections.providers.errors import VendorError
+from mappings import reference
 from sync import runs
 from sync.models import Beat, SyncLane, SyncRun
 from sync.runs import NotNow, Slice
@@ -80,6 +82,13 @@ def release_mapped(division_id: int, kinds: list[str]) -> int:
     from sync import actions  # they ring runs, and so import this module
 
     return actions.release_mapped(division_id, kinds)
+
+
+def refresh_reference(division_id: int) -> None:
+    """Read a division's accounts, codes, journals, customers and periods again, outside of any run."""
+    division = Division.objects.select_related("connection").get(pk=division_id)
+    with suppress(VendorError):  # the request ledger and the connection say what went wrong
+        reference.refresh(division)
 
 
 def beat() -> None:

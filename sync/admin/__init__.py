@@ -2,10 +2,12 @@
 
 from audit import adminkit
 from audit.models import AuditEntry
+from connections.models import Division
 from sync.admin import entries, lanes, records, runs, words
-from sync.admin.verbs import AUDIT_VERB
+from sync.admin.verbs import AUDIT_VERB, DIVISION_VERB
 
 __all__ = ["entries", "lanes", "records", "runs"]
 
 words.install()
 adminkit.add_action(AuditEntry, AUDIT_VERB)
+adminkit.add_action(Division, DIVISION_VERB)

@@ -8,6 +8,7 @@ from typing import Any
 from django.db.models import QuerySet, Sum
 from django.http import HttpRequest
 from django.utils.text import capfirst
+from django_q.tasks import async_task
 
 from audit import adminkit
 from audit.adminkit import CannotDo, ConfirmedAction, Outcome
@@ -241,6 +242,26 @@ def _replays(request: HttpRequest, postings: QuerySet[Posting], items: QuerySet[
             yield actions.replay_items(items, by=by(request))
     except actions.Impossible as refusal:
         raise CannotDo(str(refusal)) from refusal
+
+
+def refresh_reference(request: HttpRequest, rows: QuerySet[Any], reason: str) -> Outcome:  # noqa: ARG001
+    """A worker does it: it takes several calls to Exact."""
+    for division in rows:
+        async_task("sync.tasks.refresh_reference", division.pk, q_options={"task_name": f"reference-{division.pk}"})
+    return Outcome(
+        done=rows.count(), sentence="A worker reads them now; what was held for a closed period then goes on."
+    )
+
+
+DIVISION_VERB = ConfirmedAction(
+    name="reference",
+    label="Read accounts, codes and periods again",
+    explains="Reads GL accounts, VAT codes, journals, customers and closed periods of the division from Exact.",
+    permission=RUN,
+    run=refresh_reference,
+    done="asked for",
+    confirms=False,
+)
 
 
 AUDIT_VERB = ConfirmedAction(

@@ -142,11 +142,10 @@ def _in_open_period(work: Work, leg: LegPlan) -> LegPlan:
         return leg
     sentence = (
         f"Period {closed.year}-{closed.period:02} of journal {leg.journal} is closed in Exact, so the {leg.kind} of "
-        f"{leg.date} cannot be booked. Open the period in Exact, refresh the division's data, then replay."
+        f"{leg.date} cannot be booked. Open the period in Exact, then press 'Read accounts, codes and periods again' "
+        "on the division: the record goes on by itself."
     )
-    return replace(
-        leg, problem=Problem(ProblemKind.PERIOD_CLOSED, sentence, f"{leg.journal} {closed.year}-{closed.period:02}")
-    )
+    return replace(leg, problem=Problem(ProblemKind.PERIOD_CLOSED, sentence, closed.label))
 
 
 def waits_for_go_live(work: Work, item: SyncItem) -> Problem | None:
