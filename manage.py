@@ -14,9 +14,13 @@ def main() -> None:
         from config.demo import environment
 
         environment.prepare(sys.argv)
+    from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 
-    execute_from_command_line(sys.argv)
+    try:
+        execute_from_command_line(sys.argv)
+    except ImproperlyConfigured as wrong:
+        sys.exit(f"Tillbridge cannot start: {wrong}")
 
 
 if __name__ == "__main__":

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.http.response import HttpResponseBadRequest, HttpResponseNotAllowed
 from django.urls import URLPattern, path
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from audit import adminkit, export, words
@@ -55,7 +55,7 @@ class AuditEntryAdmin(DetailAdmin):
 
     @admin.display(description="what happened")
     def what(self, entry: AuditEntry) -> SafeString:
-        return format_html("{} {}", badge(entry.verb.split(".")[0], words.tone(entry.verb)), words.say(entry.verb))
+        return badge(words.say(entry.verb), words.tone(entry.verb))
 
     @admin.display(description="about")
     def about(self, entry: AuditEntry) -> SafeString:
@@ -99,11 +99,13 @@ class AuditEntryAdmin(DetailAdmin):
             raise PermissionDenied
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
-        rows = self.get_changelist_instance(request).get_queryset(request)
         try:
+            rows = self.get_changelist_instance(request).get_queryset(request)
             return export.stream(
                 rows, form=request.POST.get("form", "machine"), now=adminkit.now, asked=request.GET.urlencode()
             )
+        except IncorrectLookupParameters:
+            return HttpResponseBadRequest("The list has no such filter.", content_type="text/plain; charset=utf-8")
         except ValueError as unknown:
             return HttpResponseBadRequest(str(unknown), content_type="text/plain; charset=utf-8")
 

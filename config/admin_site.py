@@ -8,6 +8,7 @@ from typing import Any
 from allauth.mfa.utils import is_mfa_enabled
 from django.conf import settings
 from django.contrib import admin, messages
+from django.contrib.auth import logout
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -15,6 +16,8 @@ from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
+
+from config.signin import has_shown_factor
 
 # Apps whose own pages would do harm: a queue schedule can run any function, an authenticator holds secrets.
 HIDDEN = frozenset({"django_q", "account", "mfa"})
@@ -49,12 +52,12 @@ class BackOffice(admin.AdminSite):
         return super().has_permission(request) and not self.lacks_second_factor(request)
 
     def lacks_second_factor(self, request: HttpRequest) -> bool:
-        """Asked once per page call; signing in with the factor is the job of the sign-in itself."""
+        """Whether this session still owes a second factor. Asked once per page call."""
         if not settings.MFA_REQUIRED:
             return False
         lacks: bool | None = getattr(request, "_lacks_second_factor", None)
         if lacks is None:
-            lacks = not is_mfa_enabled(request.user)
+            lacks = not (is_mfa_enabled(request.user) and has_shown_factor(request))
             request._lacks_second_factor = lacks  # type: ignore[attr-defined]  # kept for the rest of this call
         return lacks
 
@@ -67,6 +70,10 @@ class BackOffice(admin.AdminSite):
             return redirect_to_login(target, reverse("account_login"))
         if not super().has_permission(request):
             raise PermissionDenied("Your account may not enter the back office. Ask an administrator for a role.")
+        if self.lacks_second_factor(request) and is_mfa_enabled(request.user):
+            logout(request)
+            messages.warning(request, "Sign in again, this time with your second factor.")
+            return redirect_to_login(target, reverse("account_login"))
         if self.lacks_second_factor(request):
             messages.warning(request, "Set up a second factor first: everybody who works with the books needs one.")
             return HttpResponseRedirect(reverse("mfa_activate_totp"))

@@ -163,6 +163,7 @@ ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_LOGOUT_ON_GET = False
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_TOTP_ISSUER = "Tillbridge"
+MFA_ADAPTER = "config.signin.SealedFactors"
 # Our admin site asks for a second factor of everybody; only the demo, which holds nothing real, does without.
 MFA_REQUIRED = env.bool("MFA_REQUIRED", default=not IS_DEMO)
 LOGIN_URL = "account_login"
@@ -184,6 +185,8 @@ SESSION_COOKIE_NAME = "tillbridge_session"
 CSRF_COOKIE_NAME = "tillbridge_csrf"
 if env.bool("BEHIND_TLS_PROXY", default=False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    # Sign-in attempts are counted per address: that of the caller, not that of the proxy which all of them share.
+    ALLAUTH_TRUSTED_PROXY_COUNT = 1
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
@@ -227,7 +230,13 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "filters": {"redacting": {"()": "config.log.RedactingFilter"}},
-    "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
+    "formatters": {
+        "line": {
+            "()": "config.log.RedactingFormatter",
+            "format": "{asctime} {levelname} {name} {message}",
+            "style": "{",
+        }
+    },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["redacting"]}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="WARNING")},
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.http import HttpRequest
@@ -17,10 +17,11 @@ from connections import clock
 from connections.models import Connection, Division
 from mappings.models import CustomerMapping, Decision, GLMapping
 from sync import health
-from sync.admin import shown
+from sync.admin import naming, shown
+from sync.admin.naming import Names
 from sync.health import Cause, Doubt, LaneHealth
 from sync.lifecycle import PostingState
-from sync.models import Posting, SyncLane, SyncRun
+from sync.models import Posting, SyncItem, SyncLane, SyncRun
 
 # The page's sections, and the right that shows each.
 SEES_RECORDS = "sync.view_syncitem"
@@ -35,9 +36,11 @@ def context(request: HttpRequest) -> dict[str, Any]:
     sections: dict[str, Any] = {"now": now, "tiles": []}
     if may(SEES_RECORDS):
         causes = health.causes()
+        names = naming.names([(cause.kind, cause.subject) for cause in causes], with_locations=False)
         days = health.days(timezone.localdate(now))
-        sections |= {"causes": [_cause(cause) for cause in causes if cause.needs_a_person], "chart": chart(days)}
-        sections["patient"] = [_cause(cause) for cause in causes if not cause.needs_a_person]
+        sections |= {"causes": [_cause(cause, names) for cause in causes if cause.needs_a_person], "chart": chart(days)}
+        sections["patient"] = [_cause(cause, names) for cause in causes if not cause.needs_a_person]
+        sections["underway"] = _underway(days)
         sections["tiles"] += _record_tiles(causes, days)
     if may(SEES_ENTRIES):
         sections["doubts"] = [_doubt(doubt) for doubt in health.doubts()]
@@ -75,12 +78,24 @@ def _record_tiles(causes: Sequence[Cause], days: Sequence[health.Day]) -> list[T
     ]
 
 
+def _underway(days: Sequence[health.Day]) -> dict[str, str]:
+    """Records that a run is about to take up, or whose day has not closed yet: neither booked nor waiting."""
+    count = sum(day.underway for day in days)
+    return {"count": number(count), "url": list_url(SyncItem, state__in="extracted,resolved")} if count else {}
+
+
 def _heartbeat(now: datetime) -> Tile:
     beat = health.heartbeat()
-    silent = health.is_silent(beat, now)
-    figure = ago(beat, now) if beat else "never"
+    seen = beat + _outside(now - beat) if beat else now
+    silent = health.is_silent(beat, seen)
+    figure = ago(beat, seen) if beat else "never"
     label = "a worker gave its last sign of life" + ("; it does not answer" if silent else "")
     return Tile(figure, label, list_url(SyncRun), "bad" if silent else "good", is_small=True)
+
+
+def _outside(span: timedelta) -> timedelta:
+    """How long it lasted outside: a worker beats each real minute, also where our clock runs fast."""
+    return span / clock.current().speed
 
 
 def _oldest_due(now: datetime) -> Tile:
@@ -89,17 +104,17 @@ def _oldest_due(now: datetime) -> Tile:
         return Tile("nothing", "overdue", list_url(SyncLane), "good", is_small=True)
     row = overdue.posting or overdue.lane
     what = f"oldest due: {'entry' if overdue.posting else 'lane'} {row}"
-    late = (now - overdue.since).total_seconds() > health.SILENCE.total_seconds()
+    late = _outside(now - overdue.since) > health.SILENCE
     url = admin_url(type(row), row.pk) if row else ""
     return Tile(f"since {ago(overdue.since, now)}", what, url, "bad" if late else "good", is_small=True)
 
 
 # --- what needs a person ------------------------------------------------------------------------
-def _cause(cause: Cause) -> dict[str, Any]:
+def _cause(cause: Cause, names: Names) -> dict[str, Any]:
     remedy = shown.REMEDIES[cause.kind]
     return {
         "title": remedy.title,
-        "subject": cause.subject,
+        "subject": names.read(cause.subject),
         "sentence": cause.sentence,
         "todo": remedy.todo,
         "count": number(cause.count),
@@ -109,6 +124,7 @@ def _cause(cause: Cause) -> dict[str, Any]:
         "fix_url": shown.remedy_url(
             cause.kind,
             cause.subject,
+            names,
             since=cause.first_day,
             division=min(cause.divisions) if len(cause.divisions) == 1 else None,
         ),

@@ -9,7 +9,7 @@ from django.contrib import admin, messages
 from django.core.exceptions import ImproperlyConfigured
 from django.db.models import Model, QuerySet
 from django.forms import ModelForm
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -187,6 +187,16 @@ class ConnectionAdmin(BackOfficeAdmin):
             )
             credentials.require_consent(obj, f"{sentence} Give consent again.")
 
+    def response_add(self, request: HttpRequest, obj: Connection, post_url_continue: str | None = None) -> HttpResponse:
+        """To its own page: the next step, consent, begins there."""
+        if "_addanother" in request.POST:
+            return super().response_add(request, obj, post_url_continue)
+        messages.success(
+            request,
+            f"{obj} is added. Register the redirect address below at the vendor, then press 'Give consent'.",
+        )
+        return HttpResponseRedirect(adminkit.admin_url(Connection, obj.pk))
+
     def delete_model(self, request: HttpRequest, obj: Connection) -> None:  # noqa: ARG002
         """Only what nothing hangs on can go; the tokens go with it."""
         self._record(obj, "connection.removed", [])
@@ -224,7 +234,7 @@ class ConnectionAdmin(BackOfficeAdmin):
     def granted_scopes(self, row: Connection) -> str:
         return row.scopes or "as in the app registration"
 
-    @admin.display(description="dies if nobody acts", ordering="refresh_expires_at")
+    @admin.display(description="consent ends, if unused", ordering="refresh_expires_at")
     def dies(self, row: Connection) -> SafeString | str:
         if row.refresh_expires_at is None:
             return "never by itself" if row.consented_at else "–"

@@ -8,6 +8,7 @@ Reference: exact-online.md 2.2 and 2.3, square.md 2.1.
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 from collections.abc import Mapping
 from datetime import timedelta
@@ -23,6 +24,8 @@ from connections.providers.errors import NoAnswer, NotAuthorised, Refused, Throt
 from connections.providers.square.oauth import SCOPES
 
 LIFETIME = timedelta(minutes=10)
+# An error of OAuth is a word; this one came through a browser. Reference: RFC 6749, 4.1.2.1
+ODD = re.compile(r"[^ -~]")
 
 
 class NotGranted(Exception):
@@ -88,7 +91,7 @@ def _claimed(system: str, state: str, *, session_key: str) -> Connection:
 def _denied(connection: Connection, error: str) -> NotGranted:
     site = endpoints.site_name(connection)
     with transaction.atomic():
-        _record(connection, "connection.consent_denied", error=error[:100])
+        _record(connection, "connection.consent_denied", error=ODD.sub("?", error)[:100])
     if error == "access_denied":
         return NotGranted(
             f"{site} says that the consent was declined.",

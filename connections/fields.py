@@ -30,7 +30,8 @@ class DecryptionFailed(Exception):
     def __init__(self) -> None:
         super().__init__(
             "A stored secret cannot be opened with SECRET_KEY and SALT_KEY as they are now. "
-            "Put the former keys back (SECRET_KEY_FALLBACKS, SALT_KEY), or enter the secret and give consent again."
+            "Put the former keys back (SECRET_KEY_FALLBACKS, SALT_KEY) and press 'Test connection', or enter the "
+            "secret and give consent again."
         )
 
 

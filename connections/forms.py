@@ -9,7 +9,9 @@ from django.conf import settings
 
 from connections.models import Connection
 
-KEEPS = "Stored sealed and never shown again. Leave empty to keep the one that is stored."
+SEALED = "Stored sealed and never shown again."
+KEEPS = f"{SEALED} Leave empty to keep the one that is stored."
+LOCAL = (Connection.Environment.LOCAL_SANDBOX.value, Connection.Environment.LOCAL_SANDBOX.label)
 
 
 if TYPE_CHECKING:
@@ -26,6 +28,14 @@ class ConnectionForm(_ModelForm):
             "client_id": "From the app registration at the vendor: Exact's App Center, Square's Developer Console.",
             "client_secret": KEEPS,
         }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "client_secret" in self.fields and not self.instance.pk:
+            self.fields["client_secret"].help_text = SEALED
+        if "environment" in self.fields and settings.TILLBRIDGE_CLOCK:
+            self.fields["environment"].choices = [LOCAL]  # type: ignore[attr-defined]  # a field with choices
+            self.initial["environment"] = Connection.Environment.LOCAL_SANDBOX
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or self.cleaned_data

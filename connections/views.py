@@ -48,7 +48,7 @@ def callback(request: HttpRequest, system: str) -> HttpResponse:
     if system not in Connection.System.values:
         raise Http404("There is no such system.")
     try:
-        connection, unread = consent.finish(system, request.GET.dict(), session_key=_session(request))
+        connection, unread = consent.finish(system, request.GET.dict(), session_key=_asking_session(request))
     except NotGranted as problem:
         return _explained(request, problem)
     except NotAuthorised as problem:
@@ -73,6 +73,11 @@ def _explained(request: HttpRequest, problem: NotGranted) -> HttpResponse:
 
 def _page(connection: Connection) -> str:
     return reverse("admin:connections_connection_change", args=[connection.pk])
+
+
+def _asking_session(request: HttpRequest) -> str:
+    """Who lost the right, or the account, while they were at the vendor's has asked for nothing."""
+    return _session(request) if request.user.has_perm(AUTHORISE) else ""
 
 
 def _session(request: HttpRequest) -> str:

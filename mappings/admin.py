@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+import re
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
-from django import forms
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
+from django.template.loader import render_to_string
 from django.utils.dateparse import parse_date
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -17,8 +18,9 @@ from audit import adminkit, trail, words
 from audit.adminkit import BackOfficeAdmin, ReadOnlyAdmin, badge, local_time, number
 from audit.trail import Fact
 from connections import clock
-from connections.models import Division, Location
+from connections.models import Connection, Division, Location
 from mappings.bookkeeping.legs import ProblemKind
+from mappings.forms import ACCEPT, COLLECTIVE, CUSTOMER, CustomerForm, RuleForm
 from mappings.models import (
     ClosedPeriod,
     CustomerMapping,
@@ -32,17 +34,11 @@ from mappings.models import (
 from mappings.roles import ACCOUNT_TYPES, Role
 from mappings.signals import mapping_changed
 
-if TYPE_CHECKING:
-    _CustomerForm = forms.ModelForm[CustomerMapping]
-    _RuleForm = forms.ModelForm[GLMapping]
-else:
-    _CustomerForm = _RuleForm = forms.ModelForm
-
 TONES = {Decision.PROPOSED: "wait", Decision.MATCHED: "good", Decision.CONFLICT: "bad", Decision.IGNORED: "quiet"}
 # What a decision of each kind may let go on.
 SOLVED_BY_A_RULE = (ProblemKind.UNMAPPED_ACCOUNT, ProblemKind.UNMAPPED_TAX, ProblemKind.AMBIGUOUS_TAX)
 SOLVED_BY_A_CUSTOMER = (ProblemKind.UNMAPPED_CUSTOMER,)
-CUSTOMER = "C"
+DIVISION = re.compile("[0-9]{1,18}")
 # Django's jQuery first: the merged order of scripts follows from this.
 NARROWING = ("admin/js/vendor/jquery/jquery.min.js", "admin/js/jquery.init.js", "tillbridge/narrowing.js")
 
@@ -103,30 +99,18 @@ class DecisionAdmin(BackOfficeAdmin):
     def decided(self, row: Any) -> SafeString | str:
         return format_html("{}<br>{}", row.decided_by, local_time(row.decided_at)) if row.decided_by else "–"
 
-    @admin.display(description="candidates")
-    def evidence(self, row: Any) -> str:
-        return adminkit.pretty_json(row.candidates) if row.candidates else "none"
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Of a row that is only being added nobody has decided anything yet."""
+        sections = super().get_fieldsets(request, obj)
+        return sections if obj else [(name, _without(options, self.readonly_fields)) for name, options in sections]
+
+
+def _without(options: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
+    return {**options, "fields": tuple(name for name in options["fields"] if name not in names)}
 
 
 def _plain(value: Any) -> Any:
     return value if value is None or isinstance(value, int | str) else str(value)
-
-
-class CustomerForm(_CustomerForm):
-    class Meta:
-        model = CustomerMapping
-        fields = "__all__"
-
-    def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or {}
-        division, debtor = cleaned.get("division"), cleaned.get("debtor")
-        if division and debtor and debtor.division_id != division.pk:
-            self.add_error("debtor", f"{debtor} belongs to another division than {division}.")
-        elif debtor and debtor.status != CUSTOMER:
-            self.add_error("debtor", f"{debtor} is not a customer in Exact (status C), so nothing can be sold to it.")
-        elif debtor and (debtor.is_blocked or debtor.gone_at):
-            self.add_error("debtor", f"{debtor} is blocked or gone in Exact.")
-        return cleaned
 
 
 @admin.register(CustomerMapping)
@@ -139,11 +123,11 @@ class CustomerMappingAdmin(DecisionAdmin):
     search_fields = ("square_customer_id__exact", "square_name__istartswith", "debtor__code__exact")
     search_help_text = "Square customer id, beginning of the name, or code of the Exact account"
     autocomplete_fields = ("debtor",)
-    readonly_fields = ("evidence", "decided_by", "decided_at")
+    readonly_fields = ("candidates_shown", "decided_by", "decided_at")
     empty = "No customer is mapped yet. Counter sales need none; a named customer waits here until somebody maps it."
     fieldsets = (
         ("In Square", {"fields": ("merchant", "square_customer_id", "square_name")}),
-        ("In Exact", {"fields": ("division", "debtor", "evidence")}),
+        ("In Exact", {"fields": ("division", "candidates_shown", "debtor")}),
         ("Decision", {"fields": ("status", "effective_from", "reason", "decided_by", "decided_at")}),
     )
 
@@ -152,55 +136,31 @@ class CustomerMappingAdmin(DecisionAdmin):
         return str(row)
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        return {"status": Decision.MATCHED, **super().get_changeform_initial_data(request)}
+        merchants = list(Connection.objects.filter(system=Connection.System.SQUARE).values_list("pk", flat=True)[:2])
+        known: dict[str, Any] = {"status": Decision.MATCHED, **super().get_changeform_initial_data(request)}
+        return {"merchant": merchants[0], **known} if len(merchants) == 1 else known
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        row: Any = super().get_object(request, object_id, from_field)
+        if row is not None:
+            row.may_decide = self.has_change_permission(request, row)
+        return row
+
+    @admin.display(description="who it may be")
+    def candidates_shown(self, row: CustomerMapping) -> SafeString:
+        """The Exact accounts that resemble the customer, each with a button; the form stays for any other choice."""
+        held = {
+            debtor.remote_id: debtor
+            for debtor in DebtorAccount.objects.filter(
+                division=row.division_id, remote_id__in=[candidate["id"] for candidate in row.candidates]
+            )
+        }
+        found = [(candidate, held[candidate["id"]]) for candidate in row.candidates if candidate["id"] in held]
+        context = {"row": row, "candidates": found, "accept": ACCEPT, "collective": COLLECTIVE}
+        return SafeString(render_to_string("admin/mappings/candidates.html", context))
 
     class Media:
         js = NARROWING
-
-
-class RuleForm(_RuleForm):
-    """A rule as people make it: a location by name, an account of a type that makes sense for the role."""
-
-    location = forms.ChoiceField(required=False, label="Square location", help_text="Empty: every location.")
-
-    class Meta:
-        model = GLMapping
-        fields = "__all__"
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if "tender" not in self.fields:
-            return  # who may only look is shown values; the form then has no fields of the model
-        known = [(row.location_id, row.name) for row in Location.objects.order_by("name")]
-        held = self.instance.location
-        if held and held not in dict(known):
-            known.append((held, held))
-        self.fields["location"].choices = [("", "every location"), *known]  # type: ignore[attr-defined]  # a ChoiceField
-        self.fields[
-            "tender"
-        ].help_text = "CARD, CASH, GIFT_CARD, or EXTERNAL: and Square's type, such as EXTERNAL:CHECK"
-
-    def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or {}
-        division, account, vat_code = (cleaned.get(name) for name in ("division", "account", "vat_code"))
-        if division and account:
-            self._check_account(account, division.pk, cleaned.get("role", ""))
-        if division and vat_code and vat_code.division_id != division.pk:
-            self.add_error("vat_code", f"{vat_code} belongs to another division than {division}.")
-        return cleaned
-
-    def _check_account(self, account: LedgerAccount, division_id: int, role: str) -> None:
-        types = ACCOUNT_TYPES[Role(role)] if role else frozenset()
-        if account.division_id != division_id:
-            self.add_error("account", f"{account} belongs to another division.")
-        elif account.is_blocked or account.gone_at:
-            self.add_error("account", f"{account} is blocked or gone in Exact.")
-        elif types and account.type not in types:
-            wanted = " or ".join(str(kind) for kind in sorted(types))
-            named = role.replace("_", " ")
-            self.add_error(
-                "account", f"{account} is of type {account.type}; for {named} an account of type {wanted} is needed."
-            )
 
 
 @admin.register(GLMapping)
@@ -213,30 +173,37 @@ class GLMappingAdmin(DecisionAdmin):
     search_fields = ("tax_name__istartswith", "tender__iexact", "account__code__exact", "category__istartswith")
     search_help_text = "Beginning of a tax name or category, a tender, or a GL account code"
     autocomplete_fields = ("account", "vat_code")
-    readonly_fields = ("evidence", "decided_by", "decided_at")
+    readonly_fields = ("decided_by", "decided_at")
     empty = "No rule yet. Each ledger role needs one that names its GL account; begin with revenue and its taxes."
     fieldsets = (
         (None, {"fields": ("division", "role")}),
         (
             "Only for",
             {
-                "fields": (
-                    "location", "tender", ("tax_name", "tax_rate"), "category", "customer_kind", "fee_type",
-                    "payout_entry_type",
-                ),
+                "fields": (("tax_name", "tax_rate"), "tender", "location"),
                 "description": "What is left empty counts for everything; the rule that names most wins.",
             },
         ),
-        ("Goes to", {"fields": ("account", "vat_code", "cost_center", "cost_unit", "evidence")}),
+        (
+            "Narrower still",
+            {"fields": ("category", "customer_kind", "fee_type", "payout_entry_type"), "classes": ("collapse",)},
+        ),
+        ("Goes to", {"fields": ("account", "vat_code", "cost_center", "cost_unit")}),
         ("Decision", {"fields": ("status", "effective_from", "reason", "decided_by", "decided_at")}),
     )  # fmt: skip
 
     class Media:
         js = NARROWING
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[GLMapping]:
+        named = Location.objects.filter(location_id=OuterRef("location")).values("name")[:1]
+        rows: QuerySet[GLMapping] = super().get_queryset(request)
+        return rows.annotate(location_name=Subquery(named))
+
     @admin.display(description="rule", ordering="role")
-    def rule(self, row: GLMapping) -> str:
-        return str(row)
+    def rule(self, row: Any) -> str:
+        """The location by its name."""
+        return str(row).replace(row.location, row.location_name) if row.location_name else str(row)
 
 
 # --- Reference data, as last read from Exact ----------------------------------------------------
@@ -261,7 +228,7 @@ class ReferenceAdmin(ReadOnlyAdmin):
         if not _is_autocomplete(request):
             return found, may_repeat
         division = request.GET.get("division", "")
-        narrowed = found.filter(division=division) if division.isdigit() else found
+        narrowed = found.filter(division=division) if DIVISION.fullmatch(division) else found
         return self.offered(request, narrowed.filter(is_blocked=False, gone_at=None)), may_repeat
 
     def offered(self, request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:  # noqa: ARG002

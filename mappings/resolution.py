@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -35,6 +36,7 @@ PRECEDENCE = (
 TAX_FIELDS = ("tax_name", "tax_rate")
 NO_TAX = "(no tax)"  # the tax name of a rule that is meant for what Square charged no tax on
 SUBJECT_LENGTH = 200
+TAX = re.compile(r"(?:(?P<tax_name>.+), )?(?P<tax_rate>-?[\d.]+) %")
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +191,9 @@ def _missing(later: Sequence[Rule], case: Case) -> Gap:
         remedy = f"Add a GL mapping whose tax name is {NO_TAX}"
     else:
         remedy = "Add a GL mapping for it"
-    return Gap(f"No rule gives the account for {wanted} on {case.on}. {remedy}, then replay.", _subject(case))
+    return Gap(
+        f"No rule gives the account for {wanted} on {case.on}. {remedy}; this record then goes on.", _subject(case)
+    )
 
 
 def _wanted(case: Case) -> str:
@@ -203,7 +207,7 @@ def _ambiguous(rules: Sequence[Rule], case: Case) -> Gap:
     ids = " and ".join(str(rule.id) for rule in sorted(rules, key=lambda rule: rule.id))
     sentence = (
         f"Rules {ids} are equally specific for {_wanted(case)} on {case.on} and name different accounts, VAT codes or "
-        "cost centres. Remove one or narrow it, then replay."
+        "cost centres. Ignore one or narrow it; this record then goes on."
     )
     return Gap(sentence, _subject(case), is_ambiguous=True)
 
@@ -218,3 +222,24 @@ def _subject(case: Case) -> str:
     parts += [case.fee_type, case.payout_entry_type]
     detail = ", ".join(filter(None, parts))
     return (f"{case.role.words}: {detail}" if detail else case.role.words)[:SUBJECT_LENGTH]
+
+
+def asked_by(subject: str) -> dict[str, str]:
+    """What a form for the missing rule starts with, by field name: `_subject` read backwards.
+
+    Fees and payouts give their role alone; a subject that was cut off gives nothing.
+    """
+    words, _, detail = subject.partition(": ")
+    role = next((role for role in Role if role.words == words), None)
+    if role is None or len(subject) >= SUBJECT_LENGTH:
+        return {}
+    return {"role": role.value, **_narrowed_by(role, detail)}
+
+
+def _narrowed_by(role: Role, detail: str) -> dict[str, str]:
+    if role is Role.OTHER_TENDER:
+        return {"tender": detail}
+    if not role.is_taxed or not detail:
+        return {}
+    taxed = TAX.fullmatch(detail)
+    return {name: value for name, value in taxed.groupdict().items() if value} if taxed else {"tax_name": detail}

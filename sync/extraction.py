@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, time, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from audit.trail import Fact
@@ -19,6 +22,8 @@ from sync.models import FeedCursor, LaneLocation, SyncItem
 LOOK_BACK = timedelta(days=1)
 FIRST_RECHECK = timedelta(minutes=5)
 LAST_RECHECK = timedelta(hours=24)
+# What the column holds. Ids of Square are shorter; a record with a longer one waits as unreadable.
+LONGEST_ID = 255
 
 
 def read_feeds(work: Work, flow: Flow) -> None:
@@ -84,7 +89,7 @@ def read_unfinished(work: Work, flow: Flow) -> None:
 
 
 def _read_again(work: Work, stream: Stream, batch: Sequence[SyncItem]) -> None:
-    outcome, changed = _kept(work, stream.again(work, batch))
+    outcome, changed = _kept(work, _again(work, stream, batch))
     for item in batch:
         item.recheck_at = next_recheck(item.attempts)
         item.attempts += 1
@@ -92,6 +97,14 @@ def _read_again(work: Work, stream: Stream, batch: Sequence[SyncItem]) -> None:
     work.run.records_changed += changed
     outcome.updates.append((work.run, ["records_changed"]))
     engine.apply(outcome, grip=work.grip)
+
+
+def _again(work: Work, stream: Stream, batch: Sequence[SyncItem]) -> list[Record]:
+    """The records as they are now. One that Square refuses to show stays as it is held and does not stop the lane."""
+    try:
+        return list(stream.again(work, batch))
+    except Refused:
+        return [] if len(batch) == 1 else [record for item in batch for record in _again(work, stream, [item])]
 
 
 def next_recheck(attempts: int) -> datetime:
@@ -102,7 +115,7 @@ def next_recheck(attempts: int) -> datetime:
 def _kept(work: Work, records: Iterable[Record]) -> tuple[Outcome, int]:
     """What keeping these records means: new rows, changed rows, nothing for unchanged ones."""
     outcome = Outcome()
-    records = _newest(records)
+    records = _newest(replace(record, source_id=record.source_id[:LONGEST_ID]) for record in records)
     known = SyncItem.objects.filter(lane=work.lane, source_id__in=[record.source_id for record in records])
     items = {item.source_id: item for item in known.defer("payload")}
     changed = 0
@@ -154,18 +167,31 @@ FILLED = (
 def _fill(item: SyncItem, record: Record) -> None:
     item.location_id, item.kind, item.parent_id = record.location_id, record.kind, record.parent_id
     item.order_id, item.customer_id = record.order_id, record.customer_id
-    item.receipt_number, item.tender = record.receipt_number, record.tender
+    item.receipt_number, item.tender = _cut(item, "receipt_number", record), _cut(item, "tender", record)
     item.source_updated_at, item.took_place_at, item.local_day = (
         record.updated_at,
         record.took_place_at,
         record.local_day,
     )
     item.currency, item.amount = record.currency, record.amount
-    item.payload, item.digest = dict(record.payload), record.digest
+    item.payload, item.digest = _storable(record.payload), record.digest
     item.problem_kind = record.problem.kind if record.problem else ""
     item.problem_subject = record.problem.subject if record.problem else ""
     item.problem = record.problem.sentence if record.problem else ""
     item.changed_at = clock.now()
+
+
+def _cut(item: SyncItem, name: str, record: Record) -> str:
+    """For showing and finding only, so the column's length is enough; the payload keeps the whole."""
+    text: str = getattr(record, name)
+    column: Any = item._meta.get_field(name)
+    return text[: column.max_length]
+
+
+def _storable(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """As JSON holds it. A number with a fraction, which no record of Square should have, becomes text."""
+    stored: dict[str, Any] = json.loads(json.dumps(payload, default=str))
+    return stored
 
 
 def _read_fact(record: Record, item: SyncItem | None) -> Fact:

@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from django.contrib import admin
-from django.contrib.admin.options import IS_POPUP_VAR
+from django.contrib import admin, messages
+from django.contrib.admin.options import IS_POPUP_VAR, IncorrectLookupParameters
 from django.contrib.admin.utils import unquote
+from django.contrib.admin.views.main import ERROR_FLAG, ChangeList
 from django.contrib.admin.widgets import AdminTextareaWidget, AutocompleteSelect, RelatedFieldWidgetWrapper
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import FieldDoesNotExist, PermissionDenied, ValidationError
 from django.core.paginator import Paginator
-from django.db.models import Model, QuerySet, TextField
+from django.db.models import Field, Model, QuerySet, TextField
 from django.forms import Media
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -154,10 +155,35 @@ class BackOfficeAdmin(_ModelAdmin):
         return super().change_view(request, object_id, form_url, {"buttons": buttons, **(extra_context or {})})
 
     def changelist_view(self, request: HttpRequest, extra_context: Mapping[str, Any] | None = None) -> HttpResponse:
+        if ERROR_FLAG in request.GET:
+            messages.warning(request, "What you searched or filtered by cannot be read. This is the whole list.")
         named = {"title": capfirst(str(self.opts.verbose_name_plural)), "empty": self.empty}
         return super().changelist_view(request, {**named, **(extra_context or {})})
 
+    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
+        """A filter or a search that no column can hold is answered by the whole list, not by an error page."""
+        if "\0" in "".join(request.GET.values()):
+            raise IncorrectLookupParameters("no text in the database holds it")
+        try:
+            return super().get_changelist_instance(request)
+        except (ValueError, OverflowError, ValidationError) as unreadable:
+            raise IncorrectLookupParameters(unreadable) from unreadable
+
     # --- forms -----------------------------------------------------------------------------------
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """What a link fills in, but for what a field cannot hold: links are cut off and mistyped."""
+        hints = super().get_changeform_initial_data(request)
+        return {name: value for name, value in hints.items() if self._can_hold(name, value)}
+
+    def _can_hold(self, name: str, value: Any) -> bool:
+        try:
+            field: Any = self.opts.get_field(name)
+            target: Field[Any, Any] = field.target_field if field.many_to_one else field
+            target.run_validators(target.to_python(value))
+        except (FieldDoesNotExist, ValidationError):
+            return False
+        return True
+
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name in self.get_autocomplete_fields(request) and "widget" not in kwargs:
             kwargs["widget"] = NamedAutocomplete(db_field, self.admin_site, using=kwargs.get("using"))

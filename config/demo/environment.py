@@ -21,17 +21,23 @@ def prepare(arguments: Sequence[str]) -> None:
         "SECRET_KEY": secrets.token_urlsafe(48),
         "SALT_KEY": secrets.token_urlsafe(32),
     }
-    if arguments[1] == "demo":
-        chosen |= _demo("--once" in arguments)
     for name, value in chosen.items():
         os.environ.setdefault(name, value)
+    if arguments[1] == "demo":
+        # Whatever the environment or `.env` says: the demo writes into its own world only, and removes it at the end.
+        os.environ.update(_demo("--once" in arguments))
 
 
 def _demo(once: bool) -> dict[str, str]:
     speed = ONCE_SPEED if once else VISIT_SPEED
     web, sandbox = free_port(WEB_PORT), free_port()
+    folder = tempfile.mkdtemp(prefix="tillbridge-demo-")
     return {
-        "TILLBRIDGE_DATA": tempfile.mkdtemp(prefix="tillbridge-demo-"),
+        "TILLBRIDGE_MODE": "demo",
+        "TILLBRIDGE_DATA": folder,
+        "DATABASE_URL": f"sqlite:///{folder}/tillbridge.sqlite3",
+        "REDIS_URL": "",
+        "ALLOWED_HOSTS": "127.0.0.1,localhost",
         "TILLBRIDGE_CLOCK": f"{time.time():.3f},{speed}",
         "DEMO_WEB_PORT": str(web),
         "DEMO_SANDBOX_PORT": str(sandbox),

@@ -22,17 +22,45 @@ INT64_MAX = 2**63 - 1
 WHOLE = re.compile(r"-?[0-9]+")
 # One digit more than 64 bits hold; beyond it a number is not even computed with.
 DIGITS = 20
+# Signs that no database column holds: NUL, and halves of a surrogate pair. JSON can only write them as escapes.
+UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+ESCAPED = re.compile(rb"\\u(?:0000|d[89a-f])", re.IGNORECASE)
+REPLACEMENT = "\ufffd"
+# Longer than any id of a vendor; what is longer is no id, and no column would hold it.
+LONGEST_ID = 190
+# A time outside of these years is a mistake, and reckoning with it could leave the calendar.
+YEARS = range(1970, 2200)
 
 
 def decode(body: bytes | str) -> Any:
     """JSON with every non-integer number as `Decimal`: an amount never passes through a float.
 
-    Raises `ValueError` for whatever is not JSON, also when it nests deeper than can be read.
+    Signs in texts that no database holds are replaced by the sign for an unknown one. Raises `ValueError` for whatever
+    is not JSON, also when it nests deeper than can be read.
     """
     try:
-        return json.loads(body, parse_float=Decimal, parse_constant=_refuse_constant)
+        document = json.loads(body, parse_float=Decimal, parse_constant=_refuse_constant)
+        return _storable(document) if ESCAPED.search(body if isinstance(body, bytes) else body.encode()) else document
     except (RecursionError, InvalidOperation):
         raise ValueError("nested or written in a way that cannot be read") from None
+
+
+def _storable(value: Any) -> Any:
+    if isinstance(value, str):
+        return UNSTORABLE.sub(REPLACEMENT, value)
+    if isinstance(value, list):
+        return [_storable(item) for item in value]
+    if isinstance(value, dict):
+        return {_storable(name): _storable(item) for name, item in value.items()}
+    return value
+
+
+def nests_beyond(value: Any, levels: int) -> bool:
+    """Whether objects and lists stand in one another deeper than that. Looks no deeper itself."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+    if inner is None:
+        return False
+    return levels == 0 or any(nests_beyond(item, levels - 1) for item in inner)
 
 
 def _refuse_constant(name: str) -> None:
@@ -65,6 +93,19 @@ class Reader:
         if not isinstance(value, str):
             raise self._wrong(name, value, "text")
         return value
+
+    def identifier(self, name: str) -> str:
+        """The id of something: text, not empty, not longer than an id is."""
+        found = self.optional_identifier(name)
+        if not found:
+            raise Unreadable(f"{self.path}.{name} is missing")
+        return found
+
+    def optional_identifier(self, name: str) -> str:
+        found = self.optional_text(name)
+        if len(found) > LONGEST_ID:
+            raise Unreadable(f"{self.path}.{name} is longer than an id can be")
+        return found
 
     def integer(self, name: str) -> int:
         return self._required(name, self.optional_integer(name, default=None))
@@ -124,6 +165,8 @@ class Reader:
             moment = datetime.fromisoformat(text)
             if moment.tzinfo is None:
                 raise Unreadable(f"{self.path}.{name} is a time without a zone")
+            if moment.year not in YEARS:
+                raise Unreadable(f"{self.path}.{name} is a time of the year {moment.year}, which cannot be")
             return moment.astimezone(UTC)
         except (ValueError, OverflowError):
             raise Unreadable(f"{self.path}.{name} is not an RFC 3339 time") from None

@@ -24,6 +24,7 @@ from audit.adminkit import (
 from audit.models import AuditEntry
 from sync.admin import legs, shown, timeline
 from sync.admin.verbs import POSTING_VERBS, stake_of
+from sync.legs import plan_of
 from sync.models import Posting, SyncItem, SyncLane, SyncRun
 
 MOST_LEGS = 200
@@ -31,7 +32,9 @@ MOST_LEGS = 200
 
 def entries_with_number(term: str) -> Iterable[int]:
     """Entries with this Exact entry number. No index, but numbers are rare as a search term and the table is ours."""
-    return Posting.objects.filter(remote_number=int(term)).values_list("pk", flat=True)[:100] if term.isdigit() else ()
+    if not term.isdecimal():
+        return ()
+    return Posting.objects.filter(remote_number=int(term)).values_list("pk", flat=True)[:100]
 
 
 @admin.register(Posting)
@@ -60,7 +63,7 @@ class PostingAdmin(DetailAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Posting]:
         rows = super().get_queryset(request)
         is_list = request.resolver_match and request.resolver_match.url_name == "sync_posting_changelist"
-        return rows.defer("body", "expected") if is_list else rows.select_related("lane", "division", "corrects")
+        return rows.defer("body") if is_list else rows.select_related("lane", "division", "corrects")
 
     def stake(self, rows: QuerySet[Any]) -> Sequence[tuple[str, Any]]:
         return stake_of(rows, total="total")
@@ -71,7 +74,7 @@ class PostingAdmin(DetailAdmin):
 
     @admin.display(description="amount")
     def total_shown(self, posting: Posting) -> SafeString:
-        return shown.money(posting.total, posting.currency)
+        return shown.entry_money(posting)
 
     @admin.display(description="state")
     def state_shown(self, posting: Posting) -> SafeString:
@@ -95,7 +98,7 @@ class PostingAdmin(DetailAdmin):
             "title": f"Entry {row.reference}",
             "posting": row,
             "badge": shown.posting_badge(row),
-            "total": shown.money(row.total, row.currency),
+            "total": shown.entry_money(row),
             "document": legs.DOCUMENTS[row.document],
             "remedy": found,
             "movements": legs.movements(moved, row.currency, names),
@@ -111,14 +114,14 @@ class PostingAdmin(DetailAdmin):
 
 
 def _legs(posting: Posting) -> list[dict[str, Any]]:
-    rows = posting.legs.select_related("item").defer("item__payload", "content").order_by("id")[:MOST_LEGS]
+    rows = posting.legs.select_related("item").defer("item__payload").order_by("id")[:MOST_LEGS]
     return [
         {
             "item": link(admin_url(SyncItem, leg.item_id), leg.item.receipt_number or leg.item.source_id),
             "kind": leg.get_kind_display(),
             "reference": leg.reference,
             "date": local_time(leg.date),
-            "amount": shown.money(leg.amount, leg.currency),
+            "amount": shown.leg_money(plan_of(leg)),
             "badge": shown.leg_badge(leg),
         }
         for leg in rows

@@ -10,7 +10,7 @@ from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
 from django.core.exceptions import ValidationError
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from audit import trail
@@ -41,6 +41,37 @@ class LaneForm(_Form):
     class Meta:
         model = SyncLane
         fields = "__all__"
+        labels = {
+            "go_live": "Go-live date", "sales_grouping": "Sales are booked",
+            "day_closes_after_hours": "A day closes (hours after midnight)",
+        }  # fmt: skip
+        help_texts = {
+            "label": "What your team calls it.",
+            "division": "Where it books. Only pinned divisions can be chosen.",
+            "is_enabled": "Off: it runs only when somebody presses 'Run now'.",
+            "go_live": "Payments of earlier days wait; each is booked only when somebody releases it.",
+            "sales_grouping": "As one entry per day and location, or as one entry per sale. Customers with an account "
+            "of their own always get entries of their own.",
+            "day_closes_after_hours": "A day is summed up only then, so that late payments are still in it.",
+            "sales_journal": "Sales go here.",
+            "clearing_journal": "Its account holds what Square has taken and not yet paid out.",
+            "cash_journal": "Cash taken at the till goes here. Needed only where cash is taken.",
+            "unknown_customers": "What happens to a sale whose customer nobody has mapped.",
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, (kind, _) in JOURNAL_TYPES.items():
+            if name in self.fields:
+                self.fields[name].widget = forms.Select(choices=self._journals(name, kind))
+
+    def _journals(self, name: str, kind: int) -> list[tuple[str, str]]:
+        """Of this type, in the lane's division, or in any that can be chosen while it has none."""
+        division = self.instance.division_id
+        rows = Journal.objects.filter(type=kind, is_blocked=False, gone_at=None, division__is_pinned=True)
+        known = {row.code: str(row) for row in (rows.filter(division=division) if division else rows)}
+        held = getattr(self.instance, name)
+        return [("", "---------"), *({held: held} | known if held else known).items()]
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
@@ -84,9 +115,10 @@ class LocationInline(_Inline):
     readonly_fields = ("read_up_to",)
 
     @admin.display(description="Read up to")
-    def read_up_to(self, feed: LaneLocation) -> str:
+    def read_up_to(self, feed: LaneLocation) -> SafeString | str:
         """Each stream and how far it has been read; nothing before the first run."""
-        return ", ".join(f"{row.stream}: {local_time(row.read_up_to)}" for row in feed.cursors.all()) or "—"
+        rows = [(row.stream, local_time(row.read_up_to)) for row in feed.cursors.all()]
+        return format_html_join(", ", "{} {}", rows) or "–"
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """A plain choice: locations are read from Square, not made here."""
@@ -106,7 +138,8 @@ class SyncLaneAdmin(BackOfficeAdmin):
     list_select_related = ("source", "division")
     search_fields = ("label",)
     autocomplete_fields = ("collective_debtor",)
-    readonly_fields = ("paused_reason", "next_run")
+    # One choice is none: shown, not asked.
+    readonly_fields = ("flow", "clearing_grouping", "paused_reason", "next_run")
     empty = "There is no lane yet. Add one: it says which Square locations are booked in which Exact division, and how."
     fieldsets = (
         (None, {"fields": ("label", "flow", "source", "division")}),
@@ -123,9 +156,23 @@ class SyncLaneAdmin(BackOfficeAdmin):
                 )
             },
         ),
-        ("Where it books", {"fields": ("sales_journal", "clearing_journal", "cash_journal")}),
+        (
+            "Where it books",
+            {
+                "fields": ("sales_journal", "clearing_journal", "cash_journal"),
+                "description": "Journals of the division, as last read from Exact.",
+            },
+        ),
         ("Customers", {"fields": ("collective_debtor", "unknown_customers")}),
     )
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """A lane that is only being added has not run, and only a paused one has a reason."""
+        hidden = {"next_run", "paused_reason"} if obj is None else set() if obj.is_paused else {"paused_reason"}
+        return [
+            (name, {**options, "fields": tuple(field for field in options["fields"] if field not in hidden)})
+            for name, options in super().get_fieldsets(request, obj)
+        ]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[SyncLane]:
         newest = SyncRun.objects.filter(lane=OuterRef("pk")).order_by("-id")
@@ -153,6 +200,12 @@ class SyncLaneAdmin(BackOfficeAdmin):
     @admin.display(description="records")
     def waiting(self, lane: SyncLane) -> SafeString:
         return link(shown.items_url(lane=lane.pk, state="waiting"), "waiting records")
+
+    def delete_model(self, request: HttpRequest, obj: SyncLane) -> None:
+        """Only a lane that never ran can go."""
+        fact = Fact("lane.removed", "lane", obj.pk, obj.label, division=obj.division.code)
+        trail.record([fact], at=clock.now())
+        super().delete_model(request, obj)
 
     def save_model(self, request: HttpRequest, obj: SyncLane, form: Any, change: bool) -> None:
         """Switched on, a lane is due at once. The trail keeps which choices changed."""

@@ -10,7 +10,9 @@ from audit import adminkit
 from mappings.bookkeeping.legs import LegPlan, ledger
 from mappings.models import GLMapping, LedgerAccount
 from sync.admin import shown
+from sync.admin.naming import Names
 from sync.legs import plan_of
+from sync.lifecycle import LegState
 from sync.models import Leg, Posting
 
 DOCUMENTS = {"sales_entry": "Sales entry", "bank_entry": "Bank entry", "cash_entry": "Cash entry"}
@@ -56,6 +58,15 @@ class ShownLeg:
     posting_state: Any
 
 
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What legs of one division need to be read by people: names of GL accounts, and of what Square calls by id."""
+
+    division_id: int
+    accounts: Mapping[str, str]
+    ids: Names
+
+
 def names_of(division_id: int, plans: Iterable[LegPlan], *, more: Iterable[str] = ()) -> dict[str, str]:
     """GL code -> name, for every account the plans mention, in one statement."""
     codes = {*more}
@@ -70,26 +81,27 @@ def named(code: str, names: Mapping[str, str]) -> str:
     return {"vat": "VAT, by its code"}.get(code) or f"{code} {names.get(code, '')}".strip()
 
 
-def shown_leg(leg: Leg, names: Mapping[str, str]) -> ShownLeg:
+def shown_leg(leg: Leg, words: Words) -> ShownLeg:
     """A stored leg; its `posting` must be loaded."""
     return _shown(
-        plan_of(leg), names, reference=leg.reference, state=shown.leg_badge(leg), posting=leg.posting,
-        problem=leg.problem, kind=leg.problem_kind, subject=leg.problem_subject,
+        plan_of(leg), words, reference=leg.reference, state=shown.leg_badge(leg), posting=leg.posting,
+        problem="" if leg.state == LegState.DISMISSED else leg.problem, kind=leg.problem_kind,
+        subject=leg.problem_subject,
     )  # fmt: skip
 
 
-def shown_plan(plan: LegPlan, names: Mapping[str, str]) -> ShownLeg:
+def shown_plan(plan: LegPlan, words: Words) -> ShownLeg:
     """A leg that exists only in a preview."""
     problem = plan.problem
     return _shown(
-        plan, names, problem=problem.sentence if problem else "", kind=problem.kind if problem else "",
+        plan, words, problem=problem.sentence if problem else "", kind=problem.kind if problem else "",
         subject=problem.subject if problem else "",
     )  # fmt: skip
 
 
 def _shown(
-    plan: LegPlan, names: Mapping[str, str], *, problem: str, kind: str, subject: str, reference: str = "",
-    state: Any = "", posting: Posting | None = None,
+    plan: LegPlan, words: Words, *, problem: str, kind: str, subject: str,
+    reference: str = "", state: Any = "", posting: Posting | None = None,
 ) -> ShownLeg:  # fmt: skip
     remedy = shown.remedy(kind)
     return ShownLeg(
@@ -99,12 +111,12 @@ def _shown(
         state=state,
         document=DOCUMENTS[plan.document],
         debtor=plan.debtor.name if plan.debtor else "",
-        lines=[_line(plan, line, names) for line in plan.lines],
-        movements=movements_of(plan, names),
-        total=shown.money(plan.total, plan.currency),
-        problem=problem,
+        lines=[_line(plan, line, words) for line in plan.lines],
+        movements=movements_of(plan, words.accounts),
+        total=shown.leg_money(plan),
+        problem=words.ids.read(problem),
         todo=remedy.todo if remedy else "",
-        fix_url=shown.remedy_url(kind, subject),
+        fix_url=shown.remedy_url(kind, subject, words.ids, since=plan.date, division=words.division_id),
         fix_label=remedy.button if remedy else "",
         posting=posting,
         posting_url=adminkit.admin_url(Posting, posting.pk) if posting else "",
@@ -112,14 +124,14 @@ def _shown(
     )
 
 
-def _line(plan: LegPlan, line: Any, names: Mapping[str, str]) -> ShownLine:
+def _line(plan: LegPlan, line: Any, words: Words) -> ShownLine:
     return ShownLine(
         role=line.role.replace("_", " "),
-        account=named(line.account.code, names),
+        account=named(line.account.code, words.accounts),
         net=shown.money(line.amount, plan.currency),
         vat_code=line.vat_code,
         vat=shown.money(line.vat, plan.currency) if line.vat else "",
-        why=line.note,
+        why=words.ids.read(line.note),
         rule_url=adminkit.admin_url(GLMapping, line.rule) if line.rule else "",
     )
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -15,10 +16,12 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from audit.adminkit import DetailAdmin, admin_url, exact_filter, link, local_time, pretty_json, range_filter
+from mappings.bookkeeping.legs import LegPlan
 from sync import actions
-from sync.admin import legs, shown, square, timeline
+from sync.admin import legs, naming, shown, square, timeline
 from sync.admin.verbs import ITEM_VERBS, stake_of
 from sync.legs import plan_of
+from sync.lifecycle import ItemState
 from sync.models import Leg, SyncItem, SyncLane
 
 
@@ -34,6 +37,18 @@ def items_of_entry(term: str) -> Iterable[int]:
     if not term.upper().startswith("TB-"):
         return ()
     return Leg.objects.filter(posting__reference=term.upper()).values_list("item_id", flat=True)[:1000]
+
+
+class RecordList(ChangeList):
+    """The rows of one page know their cause by the name of its customer: one statement, and only where one waits."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        rows: list[Any] = list(self.result_list)
+        known = naming.names([(row.problem_kind, row.problem_subject) for row in rows], with_locations=False)
+        for row in rows:
+            row.cause = known.read(row.problem_subject)
+        self.result_list = rows
 
 
 @admin.register(SyncItem)
@@ -88,14 +103,18 @@ class SyncItemAdmin(DetailAdmin):
 
     @admin.display(description="problem")
     def what(self, item: SyncItem) -> SafeString | str:
-        found = shown.remedy(item.problem_kind)
-        return shown.explained(found.title, item.problem_subject) if found else ""
+        found = shown.remedy(item.problem_kind) if item.state == ItemState.WAITING else None
+        return shown.explained(found.title, getattr(item, "cause", item.problem_subject)) if found else ""
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:  # noqa: ARG002
+        return RecordList
 
     # --- one record ------------------------------------------------------------------------------
     def detail(self, request: HttpRequest, row: SyncItem) -> Mapping[str, Any]:  # noqa: ARG002
         stored = list(row.legs.select_related("posting").order_by("id"))
-        plans = [plan_of(leg) for leg in stored]
-        names = legs.names_of(row.lane.division_id, plans)
+        words = _words(
+            row, [plan_of(leg) for leg in stored], [(leg.problem_kind, leg.problem_subject) for leg in stored]
+        )
         entries = {leg.posting.pk: leg.posting for leg in stored if leg.posting}
         found = shown.remedy(row.problem_kind)
         return {
@@ -104,13 +123,14 @@ class SyncItemAdmin(DetailAdmin):
             "badge": shown.item_badge(row),
             "amount": shown.money(row.amount, row.currency),
             "remedy": found,
-            "fix_url": shown.fix_url(row),
-            "square": square.side(row),
-            "legs": [legs.shown_leg(leg, names) for leg in stored],
+            "problem": words.ids.read(row.problem),
+            "fix_url": shown.fix_url(row, words.ids),
+            "square": square.side(row, words.ids),
+            "legs": [legs.shown_leg(leg, words) for leg in stored],
             "entries": [_entry(posting) for posting in entries.values()],
             "lane_url": admin_url(SyncLane, row.lane_id),
             "preview_url": reverse("admin:sync_syncitem_preview", args=[row.pk]),
-            "timeline": timeline.of([row.source_id, *(posting.reference for posting in entries.values())]),
+            "timeline": timeline.of([row.source_id, *(posting.reference for posting in entries.values())], words.ids),
             "raw": pretty_json(row.payload),
         }
 
@@ -137,13 +157,20 @@ class SyncItemAdmin(DetailAdmin):
             plan = actions.preview(item)
         except actions.Impossible as refusal:
             return TemplateResponse(request, "admin/sync/preview.html", {**context, "refusal": str(refusal)})
-        names = legs.names_of(item.lane.division_id, plan.legs)
+        problems = [problem for problem in (plan.problem, *(leg.problem for leg in plan.legs)) if problem]
+        words = _words(item, plan.legs, [(problem.kind, problem.subject) for problem in problems])
         context |= {
-            "legs": [legs.shown_plan(leg, names) for leg in plan.legs],
+            "legs": [legs.shown_plan(leg, words) for leg in plan.legs],
             "notes": plan.notes,
-            "problem": plan.problem,
+            "problem": words.ids.read(plan.problem.sentence) if plan.problem else "",
         }
         return TemplateResponse(request, "admin/sync/preview.html", context)
+
+
+def _words(item: SyncItem, plans: Sequence[LegPlan], causes: Iterable[tuple[str, str]]) -> legs.Words:
+    division = item.lane.division_id
+    ids = naming.names([(item.problem_kind, item.problem_subject), *causes])
+    return legs.Words(division, legs.names_of(division, plans), ids)
 
 
 def _is_list(request: HttpRequest) -> bool:
@@ -155,7 +182,7 @@ def _entry(posting: Any) -> dict[str, Any]:
         "posting": posting,
         "url": admin_url(type(posting), posting.pk),
         "badge": shown.posting_badge(posting),
-        "total": shown.money(posting.total, posting.currency),
+        "total": shown.entry_money(posting),
         "link": link(admin_url(type(posting), posting.pk), posting.reference),
         "body": pretty_json(posting.body),
     }

@@ -23,7 +23,7 @@ from sync.admin.verbs import RUN_VERBS
 from sync.lifecycle import RunState
 from sync.models import Posting, SyncLane, SyncRun
 
-# A slice touches its run at each phase and page; after this long without, its worker is gone.
+# A slice touches its run at each phase and page; after this long without, in real seconds, its worker is gone.
 SILENT_AFTER = timedelta(seconds=90)
 PHASES = {
     "prepare": "Reading the division's data",
@@ -95,7 +95,7 @@ def _sentence(run: SyncRun, percent: int | None, now: datetime) -> str:
         return run.sentence or f"The run is {run.get_state_display()}."
     if run.state == RunState.PAUSED:
         return run.sentence or "The run pauses and goes on by itself."
-    if run.touched_at and now - run.touched_at > SILENT_AFTER:
+    if run.touched_at and (now - run.touched_at) / clock.current().speed > SILENT_AFTER:
         return "The worker has not answered for a while. Another one takes over within minutes; nothing is lost."
     if run.state == RunState.QUEUED:
         return "Waiting for a worker."

@@ -13,9 +13,12 @@ from django.utils.html import format_html, format_html_join
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 
-from audit.adminkit import amount, badge, list_url, number
+from audit.adminkit import admin_url, amount, badge, list_url, number
 from connections.money import UnknownCurrency, to_decimal
-from mappings.bookkeeping.legs import ProblemKind
+from mappings.bookkeeping.legs import LegPlan, ProblemKind
+from mappings.models import CustomerMapping
+from mappings.resolution import asked_by
+from sync.admin.naming import Names
 from sync.lifecycle import ItemState, LegState, PostingState, RunState
 from sync.models import SyncItem
 
@@ -64,8 +67,8 @@ REMEDIES: Mapping[ProblemKind, Remedy] = {
         "Add GL mapping",
     ),
     ProblemKind.UNMAPPED_CUSTOMER: Remedy(
-        "Customer not mapped", "Say which Exact account it is, or let it go to the collective debtor.", ADD_CUSTOMER,
-        "Map customer",
+        "Customer not mapped", "Say which Exact account it is, or that it is booked on the collective debtor; the "
+        "records then go on by themselves.", ADD_CUSTOMER, "Map customer",
     ),
     ProblemKind.AMBIGUOUS_TAX: Remedy(
         "Two taxes on one line", "Tillbridge does not guess a VAT code. Put the tax right in Square, or book it in "
@@ -115,22 +118,33 @@ def remedy(kind: str) -> Remedy | None:
     return REMEDIES.get(ProblemKind(kind)) if kind else None
 
 
-def remedy_url(kind: str, subject: str, *, since: date | None = None, division: int | None = None) -> str:
-    """Where the cause is put right, with what is known filled in: a rule must hold from the first day that waits."""
+def remedy_url(kind: str, subject: str, names: Names, *, since: date | None = None, division: int | None = None) -> str:
+    """Where the cause is put right, with what is known filled in: a rule must hold from the first day that waits.
+
+    A customer that has been proposed is decided on its own mapping; a second one from that day on would be refused.
+    """
     found = remedy(kind)
     if found is None or not found.page:
         return ""
+    if found.page == ADD_CUSTOMER and subject in names.mappings:
+        return admin_url(CustomerMapping, names.mappings[subject])
+    url = _page(found.page)
+    hints: dict[str, Any] = {"effective_from": since, "division": division, **_hints(found.page, subject)}
+    known = {name: value for name, value in hints.items() if value}
+    return f"{url}?{urlencode(known)}" if known and found.page in {ADD_RULE, ADD_CUSTOMER} else url
+
+
+def _hints(page: str, subject: str) -> dict[str, str]:
+    if page == ADD_RULE:
+        return asked_by(subject)
+    return {"square_customer_id": subject} if page == ADD_CUSTOMER else {}
+
+
+def _page(name: str) -> str:
     try:
-        url = reverse(found.page)
+        return reverse(name)
     except NoReverseMatch:
         return ""
-    hints: dict[str, Any] = (
-        {"effective_from": since, "division": division} if found.page in {ADD_RULE, ADD_CUSTOMER} else {}
-    )
-    if found.page == ADD_CUSTOMER:
-        hints["square_customer_id"] = subject
-    hints = {name: value for name, value in hints.items() if value}
-    return f"{url}?{urlencode(hints)}" if hints else url
 
 
 def explained(what: str, subject: str) -> SafeString:
@@ -146,10 +160,10 @@ def items_url(*, lane: int | None = None, **filters: str) -> str:
     return list_url(SyncItem, **chosen, **({"lane__id__exact": lane} if lane else {}))
 
 
-def fix_url(item: SyncItem) -> str:
+def fix_url(item: SyncItem, names: Names) -> str:
     """Where what keeps this record waiting is put right."""
     division = item.lane.division_id
-    return remedy_url(item.problem_kind, item.problem_subject, since=item.local_day, division=division)
+    return remedy_url(item.problem_kind, item.problem_subject, names, since=item.local_day, division=division)
 
 
 def decimal(minor: int, currency: str) -> Decimal:
@@ -174,6 +188,20 @@ def name_of(item: SyncItem) -> str:
 
 def money(minor: int | None, currency: str) -> SafeString:
     return amount(None if minor is None else decimal(minor, currency), currency)
+
+
+def leg_money(plan: LegPlan) -> SafeString | str:
+    """What the leg is about. Of a receipt that only passes through its journal, and so comes to 0.00, what came in;
+    nothing while its lines are not known.
+    """
+    received = sum(line.amount for line in plan.lines if line.amount > 0)
+    return money(plan.total or received, plan.currency) if plan.lines else ""
+
+
+def entry_money(posting: Any) -> SafeString:
+    """What the entry comes to; of one that only passes through its journal, what it moves."""
+    moved = sum(amount for amount in posting.expected.values() if amount > 0)
+    return money(posting.total or moved, posting.currency)
 
 
 def sums(per_currency: Mapping[str, int]) -> SafeString:

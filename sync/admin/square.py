@@ -10,6 +10,7 @@ from connections.providers.errors import Unreadable
 from connections.providers.square import payloads
 from connections.providers.square.payloads import Order, OrderLine, Payment, PaymentRefund, Payout
 from sync.admin import shown
+from sync.admin.naming import Names
 from sync.models import SyncItem
 
 
@@ -23,13 +24,14 @@ class Side:
     problem: str = ""
 
 
-def side(item: SyncItem) -> Side:
+def side(item: SyncItem, names: Names) -> Side:
     try:
         facts = _READERS[item.kind](item.payload.get(item.kind))
         raw = item.payload.get("order")
         order = payloads.order(raw) if raw else None
     except Unreadable as error:
         return Side((), (), (), problem=f"The record cannot be read: {error.sentence}. It is kept below as it came.")
+    facts = [(label, names.read(value) if label == "Customer" else value) for label, value in facts]
     return Side(facts, _lines(order) if order else (), _totals(order) if order else ())
 
 

@@ -44,7 +44,9 @@ WORDS = {
     "run.cancelled": "run cancelled",
     "lane.paused": "lane paused",
     "lane.resumed": "lane resumed",
+    "lane.added": "lane added",
     "lane.changed": "lane changed",
+    "lane.removed": "lane removed",
 }
 TONES = {
     "item.waiting": "wait",

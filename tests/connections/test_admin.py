@@ -48,6 +48,8 @@ ENTERED = {
 def test_a_connection_is_entered_and_its_secret_never_shown_again(browser: Client, vendors: Vendors) -> None:
     answer = browser.post(reverse("admin:connections_connection_add"), ENTERED, follow=True)
     row = Connection.objects.get()
+    assert answer.redirect_chain[-1][0] == reverse("admin:connections_connection_change", args=[row.pk])
+    assert "then press" in answer.content.decode()
     assert row.client_secret.open() == SECRET
     text = (
         answer.content.decode()

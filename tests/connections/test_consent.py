@@ -204,5 +204,32 @@ def test_only_a_person_who_may_starts_a_consent(client: Client, vendors: Vendors
     assert ConsentState.objects.count() == 1
 
 
+@pytest.mark.parametrize("loss", [{"is_active": False}, {"is_superuser": False}])
+def test_who_lost_the_right_on_the_way_brings_no_consent_back(
+    browser: Client, vendors: Vendors, loss: dict[str, bool]
+) -> None:
+    row = vendors.exact(is_connected=False)
+    answer = decide(set_out(browser, row), "allow")
+    User.objects.update(**loss)
+    refused(come_back(browser, row, answer), "does not belong to a consent")
+    assert is_empty(row)
+
+
+def test_a_callback_of_nonsense_is_explained(browser: Client, vendors: Vendors) -> None:
+    row = vendors.exact(is_connected=False)
+    good = decide(set_out(browser, row), "allow")
+    for odd in (
+        {},
+        {"state": ""},
+        {"state": "x" * 9000},
+        {"state": "\0"},
+        {"error": "<script>alert(1)</script>"},
+    ):
+        page = come_back(browser, row, odd)
+        refused(page, "does not belong to a consent")
+        assert "<script>alert" not in page.content.decode()
+    assert come_back(browser, row, good).status_code == 302
+
+
 def test_an_unknown_system_has_no_callback(browser: Client, vendors: Vendors) -> None:
     assert browser.get("/connections/callback/xero/").status_code == 404

@@ -22,7 +22,7 @@ def rule(shop: Shop, **changes: Any) -> dict[str, Any]:
     account = LedgerAccount.objects.get(code="8001", division=shop.division)
     return {
         "division": shop.division.pk, "role": "revenue", "tax_name": "VAT 9", "tax_rate": "9", "account": account.pk,
-        "vat_code": VatCode.objects.get().pk, "status": "matched", "effective_from": "2026-11-01", **changes,
+        "vat_code": VatCode.objects.get(code="2").pk, "status": "matched", "effective_from": "2026-11-01", **changes,
     }  # fmt: skip
 
 
@@ -173,3 +173,97 @@ def test_a_rule_is_recognised_and_found_in_the_list(shop: Shop, anna: Client) ->
     assert "8000 Revenue 21 %" in text
     assert anna.get(RULES, {"q": "VAT"}).context["cl"].result_count == 1
     assert anna.get(RULES, {"q": "8001"}).context["cl"].result_count == 0
+
+
+# --- A customer that may be several --------------------------------------------------------------
+@pytest.fixture
+def conflict(shop: Shop) -> CustomerMapping:
+    found = [
+        DebtorAccount.objects.create(
+            division=shop.division, remote_id=f"d{code}", code=code, name="Hotel Zon", status="C", email=email
+        )
+        for code, email in (("71", "info@zon.example"), ("72", ""))
+    ]
+    candidates = [
+        {"id": row.remote_id, "code": row.code, "name": row.name, "agrees": ["name"], "differs": []} for row in found
+    ]
+    return CustomerMapping.objects.create(
+        division=shop.division, merchant=shop.square, square_customer_id="CUST1", square_name="Hotel Zon",
+        status="conflict", candidates=candidates, effective_from="2026-11-01", reason="Nobody has decided yet.",
+    )  # fmt: skip
+
+
+def press(client: Client, row: CustomerMapping, **button: str) -> Any:
+    form = {
+        "division": row.division_id, "merchant": row.merchant_id, "square_customer_id": row.square_customer_id,
+        "square_name": row.square_name, "status": row.status, "debtor": "", "effective_from": "2026-11-01",
+        "reason": row.reason, **button,
+    }  # fmt: skip
+    return client.post(f"{CUSTOMERS}{row.pk}/change/", form)
+
+
+def test_candidates_stand_side_by_side_with_what_agrees(conflict: CustomerMapping, anna: Client) -> None:
+    text = text_of(anna.get(f"{CUSTOMERS}{conflict.pk}/change/"))
+    assert "71 Hotel Zon name – info@zon.example" in text
+    assert "72 Hotel Zon name" in text
+    assert "remote_id" not in text
+
+
+def test_one_click_accepts_a_candidate(conflict: CustomerMapping, anna: Client) -> None:
+    chosen = DebtorAccount.objects.get(code="72")
+    assert press(anna, conflict, _accept=str(chosen.pk)).status_code == 302
+    conflict.refresh_from_db()
+    assert (conflict.status, conflict.debtor, conflict.reason) == ("matched", chosen, "")
+    assert conflict.decided_by == "anna"
+
+
+def test_one_click_leaves_a_customer_to_the_collective_debtor(conflict: CustomerMapping, anna: Client) -> None:
+    press(anna, conflict, _collective="yes", reason="Came once")
+    conflict.refresh_from_db()
+    assert (conflict.status, conflict.debtor, conflict.reason) == ("ignored", None, "Came once")
+
+
+def test_a_candidate_that_was_blocked_since_is_refused(conflict: CustomerMapping, anna: Client) -> None:
+    DebtorAccount.objects.filter(code="72").update(is_blocked=True)
+    refused = press(anna, conflict, _accept=str(DebtorAccount.objects.get(code="72").pk))
+    assert "is blocked or gone in Exact" in text_of(refused)
+    conflict.refresh_from_db()
+    assert conflict.status == "conflict"
+
+
+def test_the_first_button_of_the_form_saves_it_and_decides_nothing(conflict: CustomerMapping, anna: Client) -> None:
+    page = anna.get(f"{CUSTOMERS}{conflict.pk}/change/").content.decode()
+    form = page[page.index('id="customermapping_form"') :]
+    assert 'name="_save"' in form[: form.index('name="_accept"')]
+
+
+def test_who_may_only_look_is_offered_no_button(conflict: CustomerMapping) -> None:
+    page = in_role("Auditor").get(f"{CUSTOMERS}{conflict.pk}/change/").content.decode()
+    assert "71 Hotel Zon" in page
+    assert "_accept" not in page
+    assert "_collective" not in page
+
+
+# --- Rules that would come to nothing ------------------------------------------------------------
+def test_a_revenue_rule_must_say_which_tax(shop: Shop, anna: Client) -> None:
+    assert "Say which tax" in text_of(anna.post(f"{RULES}add/", rule(shop, tax_name="", tax_rate="")))
+
+
+def test_a_code_without_vat_does_not_go_with_a_tax(shop: Shop, anna: Client) -> None:
+    zero = VatCode.objects.create(
+        division=shop.division, remote_id="v0", code="0", name="0 %", percentage=0, type="E", account=""
+    )
+    told = text_of(anna.post(f"{RULES}add/", rule(shop, vat_code=zero.pk)))
+    assert "0 0 % carries no VAT, so Exact would refuse the 9 %." in told
+
+
+def test_a_form_offers_what_a_person_decides_and_where_lanes_may_book(shop: Shop, anna: Client) -> None:
+    Division.objects.create(connection=shop.exact, code=777, name="Not pinned", currency="EUR")
+    form = anna.get(f"{RULES}add/").context["adminform"].form
+    assert [value for value, _ in form.fields["status"].choices] == ["matched", "ignored"]
+    assert list(form.fields["division"].queryset) == [shop.division]
+
+
+def test_a_rule_names_its_location_in_the_list(shop: Shop, anna: Client) -> None:
+    GLMapping.objects.update(location="LAMS")
+    assert "revenue · Amsterdam · VAT 21" in text_of(anna.get(RULES))

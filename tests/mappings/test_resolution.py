@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mappings.resolution import NO_TAX, Case, Gap, Match, Rule, RuleBook, narrowing
+from mappings.resolution import NO_TAX, Case, Gap, Match, Rule, RuleBook, asked_by, narrowing
 from mappings.roles import Role
 from tests.mappings.shop import rule
 
@@ -109,7 +109,7 @@ def test_two_rules_that_say_different_things_decide_nothing() -> None:
     found = gap(FEE, rule(2, Role.PROCESSING_FEE, "4965"), rule(1, Role.PROCESSING_FEE, "4960"))
     assert found.is_ambiguous
     assert "Rules 1 and 2 are equally specific for processing fee" in found.sentence
-    assert "Remove one or narrow it" in found.sentence
+    assert "Ignore one or narrow it" in found.sentence
 
 
 def test_an_ambiguity_below_the_winner_does_no_harm() -> None:
@@ -126,7 +126,7 @@ def test_the_reason_reads_as_a_sentence_part() -> None:
 def test_a_gap_says_what_is_missing_and_what_to_do() -> None:
     assert gap(SALE_21).sentence == (
         "No rule gives the account for revenue at 21 %, tax VAT 21, category food, location Utrecht on 2026-03-04. "
-        "Add a GL mapping for it, then replay."
+        "Add a GL mapping for it; this record then goes on."
     )
     assert f"whose tax name is {NO_TAX}" in gap(UNTAXED).sentence
     later = rule(7, Role.PROCESSING_FEE, "4960", effective_from=date(2026, 4, 1))
@@ -188,3 +188,26 @@ def test_rules_that_do_not_fit_change_nothing(rules: list[Rule], case: Case) -> 
     fitting = [one for one in rules if isinstance(RuleBook([one]).find(case), Match)]
     if fitting:
         assert RuleBook(rules).find(case) == RuleBook(fitting).find(case)
+
+
+@pytest.mark.parametrize(
+    ("case", "asked"),
+    [
+        (
+            Case(Role.REVENUE, DAY, tax_name="Tourist tax, old 13", tax_rate=Decimal("13.0000")),
+            {"role": "revenue", "tax_name": "Tourist tax, old 13", "tax_rate": "13"},
+        ),
+        (Case(Role.SERVICE_CHARGE, DAY, tax_rate=Decimal("8.5")), {"role": "service_charge", "tax_rate": "8.5"}),
+        (Case(Role.REVENUE, DAY, tax_name="Levy"), {"role": "revenue", "tax_name": "Levy"}),
+        (Case(Role.REVENUE, DAY), {"role": "revenue", "tax_name": NO_TAX}),
+        (Case(Role.OTHER_TENDER, DAY, tender="EXTERNAL:CRYPTO"), {"role": "other_tender", "tender": "EXTERNAL:CRYPTO"}),
+        (Case(Role.PROCESSING_FEE, DAY, fee_type="INITIAL"), {"role": "processing_fee"}),
+    ],
+)
+def test_the_subject_of_a_gap_says_what_the_missing_rule_would_be(case: Case, asked: dict[str, str]) -> None:
+    assert asked_by(gap(case).subject) == asked
+
+
+@pytest.mark.parametrize("subject", ["", "CUST1", "nothing: at all", f"revenue: {'x' * 300}"[:200]])
+def test_a_subject_that_names_no_rule_asks_for_nothing(subject: str) -> None:
+    assert asked_by(subject) == {}

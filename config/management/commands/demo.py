@@ -6,6 +6,7 @@ import json
 import os
 import secrets
 import shutil
+import signal
 import time
 from contextlib import ExitStack
 from datetime import timedelta
@@ -32,6 +33,7 @@ DAYS = 30
 # A day is summed up six hours after it ended: with this distance every generated day is closed.
 SETTLED = timedelta(hours=30)
 PATIENCE = 600.0
+ENDINGS = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
 class Command(BaseCommand):
@@ -47,6 +49,7 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         if options["payments"] < 1:
             raise CommandError("--payments must be 1 or more.")
+        _end_in_order()
         try:
             with ExitStack() as stack:
                 self._play(stack, **options)
@@ -110,9 +113,7 @@ class Command(BaseCommand):
         for row in found.rows:
             figures = "".join(f"{reports.money(getattr(row, name)):>13}" for name in names)
             self.stdout.write(f"{row.role.replace('_', ' '):<18}{figures}")
-        self.stdout.write(
-            f"\n{found.payments} payments, {found.waiting} wait for a person, {found.doubled} entries doubled."
-        )
+        self.stdout.write(f"\n{found.payments} payments, {found.waiting} wait, {found.doubled} entries doubled.")
         if path:
             data = found.as_json(exact_calls=exact_calls, square_calls=square_calls)
             path.write_text(json.dumps(data, indent=2) + "\n")
@@ -130,3 +131,12 @@ class Command(BaseCommand):
     def _say(self, text: str) -> None:
         self.stdout.write(text)
         self.stdout.flush()
+
+
+def _end_in_order() -> None:
+    """As with Ctrl-C also by `kill`, a closed terminal, or in the background, where a shell has Ctrl-C ignored: the
+    children have groups of their own and would live on.
+    """
+    for name in ENDINGS:
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.default_int_handler)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from allauth.mfa.models import Authenticator
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
@@ -26,12 +27,31 @@ class Command(BaseCommand):
                 sealed += reseal(key)
             except DecryptionFailed:
                 locked.append(Connection.objects.get(pk=key).label)
-        self.stdout.write(f"{sealed} secrets sealed with the first key.")
+        factors, unopened = reseal_factors()
+        locked += unopened
+        self.stdout.write(f"{sealed} secrets and {factors} second factors sealed with the first key.")
         if locked:
             raise CommandError(
                 f"No key opens the secrets of: {', '.join(locked)}. They were left as they are; "
                 "keep the old keys until they open, or enter these secrets again."
             )
+
+
+def reseal_factors() -> tuple[int, list[str]]:
+    """How many secrets of people's second factors were sealed again, and whose no key opens."""
+    sealed, locked = 0, []
+    for key in Authenticator.objects.order_by("pk").values_list("pk", flat=True):
+        with transaction.atomic():
+            row = Authenticator.objects.select_for_update().select_related("user").get(pk=key)
+            held = {name: Secret(row.data[name]) for name in ("secret", "seed") if name in row.data}
+            try:
+                row.data |= {name: secret.resealed().token for name, secret in held.items()}
+            except DecryptionFailed:
+                locked.append(f"the second factor of {row.user.get_username()}")
+                continue
+            row.save(update_fields=["data"])
+            sealed += len(held)
+    return sealed, locked
 
 
 def reseal(connection_id: int) -> int:

@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from connections.providers.errors import Unreadable
 from connections.providers.http import Answer, Call, TokenSource, Transport, batches, with_token
-from connections.providers.payload import Reader
+from connections.providers.payload import Reader, nests_beyond
 from connections.providers.square import answers
 
 SYSTEM = "square"
@@ -57,6 +57,8 @@ ORDERS_PAGE = 500
 INVOICES_PAGE = 200
 ORDERS_LOCATIONS = 10
 BATCH = 100
+# No record of Square nests half as deep; writing down a much deeper one would end in a RecursionError.
+DEEPEST = 50
 
 Row = Mapping[str, Any]
 
@@ -294,7 +296,17 @@ def _identifier(text: str) -> str:
 
 
 def _rows(answer: Row, name: str) -> tuple[Row, ...]:
+    """The records of a list. What is no record stays in its place, so that it is kept and does not lose its page."""
+    found = answer.get(name)
+    if isinstance(found, list):
+        return tuple(_row(value) for value in found)
     return tuple(reader.data for reader in Reader(answer, "answer").records(name))
+
+
+def _row(value: Any) -> Row:
+    if nests_beyond(value, DEEPEST):
+        return {"id": value.get("id") if isinstance(value, Mapping) else None, "unreadable": "nested too deeply"}
+    return value if isinstance(value, Mapping) else {"unreadable": value}
 
 
 def _written(moment: datetime) -> str:

@@ -6,16 +6,22 @@ Location, Customer, Merchant).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from connections.providers.errors import Unreadable
 from connections.providers.payload import Reader
 
 APPORTIONED = "APPORTIONED_TREATMENT"
+CURRENCY = re.compile("[A-Z]{3}")
+# A hundred billion euros. Sums of a year of such amounts still fit 64 bits, and Exact's numbers hold each to the cent.
+LARGEST = 10**13
+HIGHEST_RATE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,13 +319,21 @@ def money(reader: Reader, name: str) -> Money:
     currency = value.optional_text("currency") or value.optional_text("currency_code")
     if not currency:
         raise Unreadable(f"{value.path}.currency is missing")
-    return Money(amount=value.integer("amount"), currency=currency)
+    if not CURRENCY.fullmatch(currency):
+        raise Unreadable(f"{value.path}.currency is not the code of a currency")
+    return Money(amount=_bounded(value, value.integer("amount")), currency=currency)
 
 
 def amount(reader: Reader, name: str) -> int:
     """The amount of optional money; absent counts as nothing."""
     value = reader.optional_record(name)
-    return value.optional_integer("amount") if value else 0
+    return _bounded(value, value.optional_integer("amount")) if value else 0
+
+
+def _bounded(reader: Reader, found: int) -> int:
+    if abs(found) > LARGEST:
+        raise Unreadable(f"{reader.path}.amount is larger than any amount of money can be")
+    return found
 
 
 def payment(data: Any) -> Payment:
@@ -330,7 +344,7 @@ def payment(data: Any) -> Payment:
     card = reader.optional_record("card_details")
     external = reader.optional_record("external_details")
     return Payment(
-        id=reader.text("id"),
+        id=reader.identifier("id"),
         status=reader.text("status"),
         currency=base.currency,
         amount=base.amount,
@@ -343,9 +357,9 @@ def payment(data: Any) -> Payment:
         external_type=external.optional_text("type") if external else "",
         external_source=external.optional_text("source") if external else "",
         external_fee=amount(external, "source_fee_money") if external else 0,
-        location_id=reader.text("location_id"),
-        order_id=reader.optional_text("order_id"),
-        customer_id=reader.optional_text("customer_id"),
+        location_id=reader.identifier("location_id"),
+        order_id=reader.optional_identifier("order_id"),
+        customer_id=reader.optional_identifier("customer_id"),
         square_product=_product(reader),
         receipt_number=reader.optional_text("receipt_number"),
         refunded=amount(reader, "refunded_money"),
@@ -391,10 +405,10 @@ def order(data: Any) -> Order:
     total = money(reader, "total_money")
     rounding = reader.optional_record("rounding_adjustment")
     return Order(
-        id=reader.text("id"),
+        id=reader.identifier("id"),
         state=reader.optional_text("state"),
-        location_id=reader.text("location_id"),
-        customer_id=reader.optional_text("customer_id"),
+        location_id=reader.identifier("location_id"),
+        customer_id=reader.optional_identifier("customer_id"),
         currency=total.currency,
         total=total.amount,
         tax=amount(reader, "total_tax_money"),
@@ -475,9 +489,12 @@ def _tax(reader: Reader) -> OrderTax:
 
 def _percentage(reader: Reader) -> Decimal:
     try:
-        return Decimal(reader.optional_text("percentage", default="0"))
+        rate = Decimal(reader.optional_text("percentage", default="0"))
     except InvalidOperation:
         raise Unreadable(f"{reader.path}.percentage is not a number") from None
+    if not (rate.is_finite() and abs(rate) < HIGHEST_RATE):
+        raise Unreadable(f"{reader.path}.percentage is not a rate of tax")
+    return rate
 
 
 def _service_charge(reader: Reader) -> ServiceCharge:
@@ -519,7 +536,7 @@ def refund(data: Any) -> PaymentRefund:
     details = reader.optional_record("destination_details")
     external = details.optional_record("external_details") if details else None
     return PaymentRefund(
-        id=reader.text("id"),
+        id=reader.identifier("id"),
         status=reader.optional_text("status"),
         currency=whole.currency,
         amount=whole.amount,
@@ -529,8 +546,8 @@ def refund(data: Any) -> PaymentRefund:
         card_brand=_card_brand(details.optional_record("card_details") if details else None),
         external_type=external.optional_text("type") if external else "",
         location_id=reader.optional_text("location_id"),
-        payment_id=reader.optional_text("payment_id"),
-        order_id=reader.optional_text("order_id"),
+        payment_id=reader.optional_identifier("payment_id"),
+        order_id=reader.optional_identifier("order_id"),
         is_unlinked=reader.optional_flag("unlinked"),
         created_at=reader.time("created_at"),
         updated_at=reader.time("updated_at"),
@@ -543,13 +560,13 @@ def payout(data: Any) -> Payout:
     whole = money(reader, "amount_money")
     destination = reader.optional_record("destination")
     return Payout(
-        id=reader.text("id"),
+        id=reader.identifier("id"),
         status=reader.optional_text("status"),
         kind=reader.optional_text("type"),
         currency=whole.currency,
         amount=whole.amount,
         fees=tuple(_fee(item, whole.currency) for item in reader.records("payout_fee")),
-        location_id=reader.text("location_id"),
+        location_id=reader.identifier("location_id"),
         destination_type=destination.optional_text("type") if destination else "",
         arrival_date=reader.optional_text("arrival_date"),
         end_to_end_id=reader.optional_text("end_to_end_id"),
@@ -565,8 +582,8 @@ def payout_entry(data: Any) -> PayoutEntry:
     gross, fee = money(reader, "gross_amount_money"), amount(reader, "fee_amount_money")
     details = _details(reader)
     return PayoutEntry(
-        id=reader.text("id"),
-        payout_id=reader.text("payout_id"),
+        id=reader.identifier("id"),
+        payout_id=reader.identifier("payout_id"),
         kind=reader.optional_text("type"),
         currency=gross.currency,
         gross=gross.amount,
@@ -591,20 +608,28 @@ def _details(reader: Reader) -> Reader:
 def location(data: Any) -> Location:
     reader = Reader(data, "location")
     return Location(
-        id=reader.text("id"),
+        id=reader.identifier("id"),
         name=reader.optional_text("name"),
         status=reader.optional_text("status"),
         country=reader.optional_text("country"),
         currency=reader.optional_text("currency"),
-        timezone=reader.optional_text("timezone", default="UTC"),
+        timezone=_zone(reader),
         merchant_id=reader.optional_text("merchant_id"),
     )
+
+
+def _zone(reader: Reader) -> str:
+    name = reader.optional_text("timezone", default="UTC")
+    try:
+        return ZoneInfo(name).key
+    except (ValueError, OSError, LookupError):
+        raise Unreadable(f"{reader.path}.timezone is not a time zone that is known here") from None
 
 
 def merchant(data: Any) -> Merchant:
     reader = Reader(data, "merchant")
     return Merchant(
-        id=reader.text("id"),
+        id=reader.identifier("id"),
         name=reader.optional_text("business_name"),
         country=reader.optional_text("country"),
         currency=reader.optional_text("currency"),
@@ -616,7 +641,7 @@ def customer(data: Any) -> Customer:
     reader = Reader(data, "customer")
     tax_ids = reader.optional_record("tax_ids")
     return Customer(
-        id=reader.text("id"),
+        id=reader.identifier("id"),
         version=reader.optional_integer("version"),
         given_name=reader.optional_text("given_name"),
         family_name=reader.optional_text("family_name"),

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connections.providers.errors import Unreadable
-from connections.providers.payload import INT64_MAX, Reader, decode
+from connections.providers.payload import INT64_MAX, Reader, decode, nests_beyond
 
 
 def test_a_fraction_never_passes_through_a_float() -> None:
@@ -20,6 +20,23 @@ def test_a_fraction_never_passes_through_a_float() -> None:
 def test_what_is_not_json_is_a_value_error(text: str) -> None:
     with pytest.raises(ValueError):
         decode(text)
+
+
+def test_signs_that_no_database_holds_are_replaced_and_all_others_kept() -> None:
+    assert decode(rb'{"a\u0000b": ["\ud800", "\\u0000", "\ud83d\ude00", {"c": "\udfffx"}]}') == {
+        "a\ufffdb": ["\ufffd", "\\u0000", "\U0001f600", {"c": "\ufffdx"}]
+    }
+
+
+@pytest.mark.parametrize(("levels", "is_beyond"), [(3, False), (4, True), (900, True)])
+def test_nesting_is_measured_no_deeper_than_asked(levels: int, is_beyond: bool) -> None:
+    assert nests_beyond(decode("[" * levels + "]" * levels), 3) is is_beyond
+
+
+@pytest.mark.parametrize("text", ["", "x" * 191])
+def test_an_id_is_neither_empty_nor_endless(text: str) -> None:
+    with pytest.raises(Unreadable, match=r"x\.id is (missing|longer)"):
+        Reader({"id": text}, "x").identifier("id")
 
 
 @given(st.integers(-INT64_MAX, INT64_MAX))
@@ -46,7 +63,10 @@ def test_an_amount_beyond_64_bits_is_refused(text: str) -> None:
         Reader({"n": decode(text)}, "x").decimal("n")
 
 
-@pytest.mark.parametrize("text", ["2026-01-01T00:00:00", "yesterday", "0001-01-01T00:00:00+14:00", "2026-13-01T00:00Z"])
+@pytest.mark.parametrize(
+    "text",
+    ["2026-01-01T00:00:00", "yesterday", "0001-01-01T00:00:00+14:00", "2026-13-01T00:00Z", "9999-12-31T23:59:59Z"],
+)
 def test_a_time_that_names_no_moment_is_refused(text: str) -> None:
     with pytest.raises(Unreadable, match=r"x\.at"):
         Reader({"at": text}, "x").time("at")

@@ -1,0 +1,103 @@
+"""Every kind of page in a browser: nothing complained of, no barrier, nothing to scroll sideways for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from django.contrib.auth.models import User
+
+from audit.trail import Fact
+from mappings.bookkeeping.legs import ProblemKind
+from mappings.models import CustomerMapping, DebtorAccount
+from sync.models import Posting
+from tests.browser.conftest import DESK, PHONE, Opens
+from tests.pages import NOW
+from tests.till import Shop, open_shop
+
+Address = Callable[[Shop], str]
+
+
+@pytest.fixture
+def shop(transactional_db: None, plain: None) -> Shop:
+    """Something of everything: booked, waiting, running, undecided."""
+    shop = open_shop(NOW)
+    booked = shop.booked(1)
+    shop.waiting(2, ProblemKind.UNMAPPED_TAX, "revenue: Tourist tax 13, 13 %")
+    shop.waiting(3, ProblemKind.UNMAPPED_CUSTOMER, "CUST1")
+    shop.run()
+    shop.tell(Fact("item.extracted", "item", booked.pk, booked.source_id, booked.source_id))
+    return shop
+
+
+def record(shop: Shop) -> str:
+    return f"/admin/sync/syncitem/{shop.lane.items.get(source_id='PAY000002').pk}/change/"
+
+
+def entry(shop: Shop) -> str:
+    return f"/admin/sync/posting/{Posting.objects.order_by('pk')[0].pk}/change/"
+
+
+def progress(shop: Shop) -> str:
+    run = shop.run(state="running", phase="sales", entries_planned=20, entries_posted=10)
+    return f"/admin/sync/syncrun/{run.pk}/change/"
+
+
+def conflict(shop: Shop) -> str:
+    candidates = [
+        {"id": debtor.remote_id, "code": debtor.code, "name": debtor.name, "agrees": ["name"], "differs": ["e-mail"]}
+        for debtor in DebtorAccount.objects.all()
+    ]
+    row = CustomerMapping.objects.create(
+        division=shop.division, merchant=shop.square, square_customer_id="CUST1", square_name="Hotel Zon",
+        status="conflict", candidates=candidates, effective_from=NOW.date(),
+    )  # fmt: skip
+    return f"/admin/mappings/customermapping/{row.pk}/change/"
+
+
+PAGES: dict[str, str | Address] = {
+    "work list": "/admin/",
+    "records": "/admin/sync/syncitem/",
+    "record": record,
+    "preview": lambda shop: record(shop).replace("change", "preview"),
+    "dismissal": lambda shop: record(shop).replace("change", "do/dismiss"),
+    "entry": entry,
+    "run progress": progress,
+    "lane": lambda shop: f"/admin/sync/synclane/{shop.lane.pk}/change/",
+    "connection": lambda shop: f"/admin/connections/connection/{shop.exact.pk}/change/",
+    "mapping form": "/admin/mappings/glmapping/add/?role=revenue&tax_name=Tourist+tax+13&tax_rate=13",
+    "customer conflict": conflict,
+    "audit list": "/admin/audit/auditentry/",
+}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_whole_wide_and_narrow_light_and_dark(shop: Shop, opens: Opens, name: str) -> None:
+    anna = User.objects.create_superuser("anna")
+    page = PAGES[name]
+    address = page if isinstance(page, str) else page(shop)
+    for width in (DESK, PHONE):
+        window = opens(width, user=anna)
+        answer = window.page.goto(address)
+        assert answer.status == 200
+        assert window.faults() == [], width
+
+
+def test_the_sign_in_page_is_whole_and_lets_a_person_in(shop: Shop, opens: Opens) -> None:
+    User.objects.create_superuser("anna", password="correct horse battery")
+    for width in (DESK, PHONE):
+        window = opens(width)
+        window.page.goto("/admin/")
+        assert window.faults() == [], width
+    window.page.fill("[name=login]", "anna")
+    window.page.fill("[name=password]", "correct horse battery")
+    window.page.click("button[type=submit]")
+    window.page.wait_for_selector("h1:has-text('Work list')")
+    assert window.complaints == []
+
+
+def test_on_a_phone_every_page_is_reached_from_the_work_list(shop: Shop, opens: Opens) -> None:
+    window = opens(PHONE, user=User.objects.create_superuser("anna"))
+    window.page.goto("/admin/")
+    window.page.get_by_role("navigation", name="All pages").get_by_role("link", name="GL mappings").click()
+    window.page.wait_for_selector("h1:has-text('GL mappings')")
