@@ -162,7 +162,7 @@ class BackOfficeAdmin(_ModelAdmin):
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
         """A filter or a search that no column can hold is answered by the whole list, not by an error page."""
-        if "\0" in "".join(request.GET.values()):
+        if any("\0" in str(value) for value in request.GET.values()):
             raise IncorrectLookupParameters("no text in the database holds it")
         try:
             return super().get_changelist_instance(request)

@@ -61,7 +61,9 @@ def pages_of(rows: dict[type[Model], Model]) -> Pages:
                 (model for model in rows if name.startswith(f"{model._meta.label_lower.replace('.', '_')}_")), None
             )
             key = str(rows[owner].pk) if owner else "1"
-            found.append((name, "/" + ARGUMENT.sub(lambda argument: "replay" if argument[1] == "slug" else key, path)))
+            found.append(
+                (name, "/" + ARGUMENT.sub(lambda argument, key=key: "replay" if argument[1] == "slug" else key, path))
+            )
     return found
 
 
