@@ -67,10 +67,14 @@ def test_a_name_forges_no_log_line_and_moves_no_cursor(log: tuple[logging.Logger
     assert out.getvalue() == "WARNING Customer x\\r\\nERROR forged\\u2028ERROR forged\\x1b[2J\\x85\n"
 
 
+def fail(words: str) -> None:
+    raise ValueError(words)
+
+
 def test_a_traceback_holds_no_token_and_forges_no_line(log: tuple[logging.Logger, StringIO]) -> None:
     logger, out = log
     try:
-        int("access_token=EAAAl-planted-0123456789\nERROR forged\x1b[2J")
+        fail("access_token=EAAAl-planted-0123456789\nERROR forged\x1b[2J")
     except ValueError:
         logger.exception("failed")
     text = out.getvalue()
