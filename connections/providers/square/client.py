@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
-from connections.providers.errors import Unreadable
+from connections.providers.errors import NoAnswer, Refused, Unreadable
 from connections.providers.http import Answer, Call, TokenSource, Transport, batches, with_token
 from connections.providers.payload import Reader, nests_beyond
 from connections.providers.square import answers
@@ -57,6 +57,7 @@ ORDERS_PAGE = 500
 INVOICES_PAGE = 200
 ORDERS_LOCATIONS = 10
 BATCH = 100
+EXPIRED_CURSOR = "INVALID_CURSOR"
 # No record of Square nests half as deep; writing down a much deeper one would end in a RecursionError.
 DEEPEST = 50
 
@@ -233,13 +234,7 @@ class SquareClient:
         seen = {""}
         cursor = ""
         while True:
-            more = {"cursor": cursor} if cursor else {}
-            answer = self._ask(
-                operation,
-                identifier=identifier,
-                params=None if params is None else {**params, **more},
-                body=None if body is None else {**body, **more},
-            )
+            answer = self._ask_on(operation, cursor, identifier=identifier, params=params, body=body)
             cursor = Reader(answer, "answer").optional_text("cursor")
             yield Page(records=_rows(answer, name), has_more=bool(cursor))
             if not cursor:
@@ -247,6 +242,24 @@ class SquareClient:
             if cursor in seen:
                 raise Unreadable(f"{operation}: the pages go round in a circle")
             seen.add(cursor)
+
+    def _ask_on(
+        self, operation: str, cursor: str, *, identifier: str, params: Mapping[str, str] | None, body: Row | None
+    ) -> Row:
+        """A cursor that died meanwhile is no refusal of the question. Reference: square.md 1.4."""
+        more = {"cursor": cursor} if cursor else {}
+        try:
+            return self._ask(
+                operation,
+                identifier=identifier,
+                params=None if params is None else {**params, **more},
+                body=None if body is None else {**body, **more},
+            )
+        except Refused as refusal:
+            if not cursor or refusal.code != EXPIRED_CURSOR:
+                raise
+            sentence = f"Square did not go on with {operation}: too long passed between two pages. It is read again."
+            raise NoAnswer(sentence, status=refusal.status, code=refusal.code) from refusal
 
     def _one(self, operation: str, name: str, identifier: str) -> Row:
         answer = Reader(self._ask(operation, identifier=identifier), "answer")

@@ -73,6 +73,17 @@ def test_a_cursor_goes_with_the_very_same_question() -> None:
 
 
 @responses.activate
+def test_a_cursor_that_died_between_two_pages_lets_the_list_be_read_again() -> None:
+    responses.get(f"{BASE}/v2/refunds", json={"refunds": [{"id": "r"}], "cursor": "c"})
+    responses.get(f"{BASE}/v2/refunds", json=failure("INVALID_CURSOR"), status=400)
+    pages = client().refunds("L1", **WINDOW)
+    assert next(pages).records == ({"id": "r"},)
+    with pytest.raises(NoAnswer, match="It is read again") as caught:
+        next(pages)
+    assert (caught.value.status, caught.value.code) == (400, "INVALID_CURSOR")
+
+
+@responses.activate
 def test_what_is_no_record_stays_in_its_place_and_does_not_lose_its_page() -> None:
     responses.get(
         f"{BASE}/v2/refunds", body='{"refunds": [7, null, {"id": "r"}, {"id": "d", "x": ' + "[" * 99 + "]" * 99 + "}]}"
