@@ -56,9 +56,9 @@ def store(work: Work, batch: list[Posting], movements: Mapping[int, Mapping[str,
         _confirm(work, outcome, agreed)
     for posting in batch:
         if posting.pk in movements and (found := difference(posting, movements[posting.pk])):
-            _conflict(work, outcome, posting, f"differs from what this entry says: account {found}")
+            _conflict(outcome, posting, f"differs from what this entry says: account {found}")
         elif posting.pk not in movements and posting.changed_at < clock.now() - GONE_AFTER:
-            _conflict(work, outcome, posting, "does not show this entry, although Exact said that it booked it")
+            _conflict(outcome, posting, "does not show this entry, although Exact said that it booked it")
     if outcome.moves:
         work.run.entries_confirmed += len(agreed)
         outcome.updates.append((work.run, ["entries_confirmed"]))
@@ -100,7 +100,7 @@ def _confirm(work: Work, outcome: Outcome, agreed: list[Posting]) -> None:
     outcome.facts += [Fact("leg.confirmed", "leg", pk, ref, source, division) for pk, ref, _, source in legs]
 
 
-def _conflict(work: Work, outcome: Outcome, posting: Posting, found: str) -> None:
+def _conflict(outcome: Outcome, posting: Posting, found: str) -> None:
     sentence = (
         f"The ledger of Exact {found}. Nothing is changed by Tillbridge. Put the entry right in Exact, then replay it "
         "here: it is looked at again."
@@ -108,7 +108,6 @@ def _conflict(work: Work, outcome: Outcome, posting: Posting, found: str) -> Non
     changes = {"problem_kind": ProblemKind.CONFLICT, "problem": sentence, "changed_at": clock.now()}
     outcome.moves.append(Move(Posting, {"pk": posting.pk}, PostingState.POSTED, PostingState.CONFLICT, changes))
     outcome.facts.append(_fact(posting, "conflict", {"problem": sentence}))
-    work.count("conflicts")
 
 
 def _fact(posting: Posting, state: str, detail: Mapping[str, object]) -> Fact:

@@ -36,6 +36,10 @@ class LegState(StrEnum):
     DISMISSED = "dismissed"
 
 
+# A leg whose lines count: other records take their accounts and amounts from it.
+STANDING = (LegState.READY, LegState.POSTING, LegState.POSTED, LegState.CONFIRMED)
+
+
 class PostingState(StrEnum):
     DRAFT = "draft"
     SENDING = "sending"

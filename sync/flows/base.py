@@ -32,13 +32,14 @@ class SliceOver(Exception):
 
 @dataclass
 class Work:
-    """One slice of one run: who works, until when (real seconds, bounded by the queue's time-out), and its counts."""
+    """One slice of one run: who works, until when (real seconds, bounded by the queue's time-out), and what could not
+    be read.
+    """
 
     lane: SyncLane
     run: SyncRun
     grip: Grip
     ends_at: float = field(default_factory=lambda: time.monotonic() + SLICE_SECONDS)
-    counts: dict[str, int] = field(default_factory=dict)
     setbacks: list[str] = field(default_factory=list)
 
     @cached_property
@@ -58,9 +59,6 @@ class Work:
         """Between two units of work. Raises `SliceOver`."""
         if time.monotonic() >= self.ends_at:
             raise SliceOver
-
-    def count(self, name: str, number: int = 1) -> None:
-        self.counts[name] = self.counts.get(name, 0) + number
 
 
 @dataclass(frozen=True, slots=True)

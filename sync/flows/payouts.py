@@ -19,13 +19,12 @@ from mappings.bookkeeping.payout import PayoutContext
 from mappings.bookkeeping.verification import Booked
 from sync.flows import records
 from sync.flows.base import Page, Record, Resolution, Stream, Work
-from sync.lifecycle import LegState
+from sync.lifecycle import STANDING
 from sync.models import LaneLocation, Leg, Settlement, SyncItem
 
 NAME, KIND = "payouts", "payout"
 # Square filters payouts by creation alone, and one is paid or fails days later: the last weeks are read again.
 OVERLAP = timedelta(days=16)
-STANDING = (LegState.READY, LegState.POSTING, LegState.POSTED, LegState.CONFIRMED)
 FEES = (LegKind.FEE, LegKind.APP_FEE, LegKind.REFUND_FEE, LegKind.PAYOUT_ENTRY)
 
 
@@ -42,9 +41,7 @@ def pages(work: Work, feed: LaneLocation, begin: datetime, end: datetime) -> Ite
 
 def again(work: Work, items: Sequence[SyncItem]) -> list[Record]:
     """Payouts that could not be read, or whose entries Square did not list yet."""
-    feeds = {feed.location_id: feed for feed in work.lane.feeds.select_related("location")}
-    known = [item for item in items if item.location_id in feeds and not item.source_id.startswith(records.UNNAMED)]
-    return [_Row(work.square.payout(item.source_id), feeds[item.location_id]).record(work) for item in known]
+    return [_Row(work.square.payout(key), feed).record(work) for key, feed in records.askable(work, items)]
 
 
 class _Row:

@@ -35,6 +35,13 @@ def source_id(row: Mapping[str, Any]) -> str:
     return found if isinstance(found, str) and found else f"{UNNAMED}{digest(row)[:32]}"
 
 
+def askable(work: Work, items: Iterable[SyncItem]) -> list[tuple[str, LaneLocation]]:
+    """The records that Square can be asked for again, by id, with the location that feeds them."""
+    feeds = {feed.location_id: feed for feed in work.lane.feeds.select_related("location")}
+    named = [item for item in items if not item.source_id.startswith(UNNAMED)]
+    return [(item.source_id, feeds[item.location_id]) for item in named if item.location_id in feeds]
+
+
 def held_versions(work: Work, ids: Iterable[str]) -> dict[str, datetime]:
     """When each of these records changed last, as far as we hold it: what agrees need not be read any further."""
     known = SyncItem.objects.filter(lane=work.lane, source_id__in=list(ids))

@@ -20,13 +20,11 @@ from mappings.bookkeeping.reversal import reverse
 from sync.flows import records
 from sync.flows.base import Page, Record, Resolution, Stream, Work
 from sync.legs import plan_of
-from sync.lifecycle import ItemState, LegState
+from sync.lifecycle import STANDING, ItemState, LegState
 from sync.models import LaneLocation, Leg, SyncItem
 
 NAME, KIND = "refunds", "refund"
 COMPLETED = "COMPLETED"
-# Legs whose lines stand: a refund takes its accounts and VAT from them.
-STANDING = (LegState.READY, LegState.POSTING, LegState.POSTED, LegState.CONFIRMED)
 BOOKED = (LegState.POSTING, LegState.POSTED, LegState.CONFIRMED)
 
 
@@ -43,9 +41,7 @@ def pages(work: Work, feed: LaneLocation, begin: datetime, end: datetime) -> Ite
 
 def again(work: Work, items: Sequence[SyncItem]) -> list[Record]:
     """Refunds that could not be read, or whose return order was missing, as they are now."""
-    feeds = {feed.location_id: feed for feed in work.lane.feeds.select_related("location")}
-    known = [item for item in items if item.location_id in feeds and not item.source_id.startswith(records.UNNAMED)]
-    return _records(work, [_Row(work.square.refund(item.source_id), feeds[item.location_id]) for item in known])
+    return _records(work, [_Row(work.square.refund(key), feed) for key, feed in records.askable(work, items)])
 
 
 def _records(work: Work, rows: Sequence[_Row]) -> list[Record]:
