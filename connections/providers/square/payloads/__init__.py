@@ -1,0 +1,51 @@
+"""What we read of Square's objects: frozen, typed, in minor units. Unknown fields and enum values do no harm.
+
+Reference: Square API reference, Square-Version 2025-08-20.
+"""
+
+from connections.providers.square.payloads.amounts import Fee, Money, amount, money
+from connections.providers.square.payloads.orders import (
+    AppliedTax,
+    Order,
+    OrderLine,
+    OrderReturn,
+    OrderTax,
+    ReturnLine,
+    ServiceCharge,
+    Tender,
+    order,
+)
+from connections.providers.square.payloads.parties import Customer, Location, Merchant, customer, location, merchant
+from connections.providers.square.payloads.payments import Payment, payment
+from connections.providers.square.payloads.payouts import Payout, PayoutEntry, payout, payout_entry
+from connections.providers.square.payloads.refunds import PaymentRefund, refund
+
+__all__ = [
+    "AppliedTax",
+    "Customer",
+    "Fee",
+    "Location",
+    "Merchant",
+    "Money",
+    "Order",
+    "OrderLine",
+    "OrderReturn",
+    "OrderTax",
+    "Payment",
+    "PaymentRefund",
+    "Payout",
+    "PayoutEntry",
+    "ReturnLine",
+    "ServiceCharge",
+    "Tender",
+    "amount",
+    "customer",
+    "location",
+    "merchant",
+    "money",
+    "order",
+    "payment",
+    "payout",
+    "payout_entry",
+    "refund",
+]
