@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from django.db import OperationalError, transaction
@@ -121,6 +122,13 @@ def usable(connection_id: int) -> Connection:
     if row.status == Status.NEEDS_CONSENT:
         raise NeedsConsent(row.status_reason, code="revoked")
     return row
+
+
+def unlock() -> None:
+    """Connections whose secrets can be opened again, since the keys are back, go on by themselves."""
+    for pk in Connection.objects.filter(status=Status.LOCKED).values_list("pk", flat=True):
+        with suppress(Locked, NeedsConsent):
+            usable(pk)
 
 
 def renew_from(row: Connection) -> datetime:

@@ -35,6 +35,7 @@ def work(run_id: int) -> str:
 
 def sweep() -> int:
     """Open lanes that are due and wake every run that waits for nothing any more. Returns how many were rung."""
+    credentials.unlock()
     now = clock.now()
     for lane in _due_lanes(now).select_related("division__connection", "source"):
         _open_due(lane)

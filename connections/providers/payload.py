@@ -28,6 +28,8 @@ ESCAPED = re.compile(rb"\\u(?:0000|d[89a-f])", re.IGNORECASE)
 REPLACEMENT = "\ufffd"
 # Longer than any id of a vendor; what is longer is no id, and no column would hold it.
 LONGEST_ID = 190
+# An id of nothing else would name another resource once it stands in an address.
+PUNCTUATION = "./ "
 # A time outside of these years is a mistake, and reckoning with it could leave the calendar.
 YEARS = range(1970, 2200)
 
@@ -105,6 +107,8 @@ class Reader:
         found = self.optional_text(name)
         if len(found) > LONGEST_ID:
             raise Unreadable(f"{self.path}.{name} is longer than an id can be")
+        if found and not found.strip(PUNCTUATION):
+            raise Unreadable(f"{self.path}.{name} is no id")
         return found
 
     def integer(self, name: str) -> int:

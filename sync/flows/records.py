@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from connections.clock import now
 from connections.money import written
 from connections.providers.errors import Unreadable
+from connections.providers.payload import LONGEST_ID, PUNCTUATION
 from connections.providers.square import payloads
 from connections.providers.square.payloads import Order
 from mappings.bookkeeping.context import Context
@@ -30,9 +31,10 @@ FEES = (LegKind.FEE, LegKind.REFUND_FEE)
 
 
 def source_id(row: Mapping[str, Any]) -> str:
-    """Square's id of the record, or one of ours for a record that carries none."""
+    """Square's id of the record, or one of ours for a record that carries none that could be asked for."""
     found = row.get("id")
-    return found if isinstance(found, str) and found else f"{UNNAMED}{digest(row)[:32]}"
+    is_one = isinstance(found, str) and len(found) <= LONGEST_ID and found.strip(PUNCTUATION)
+    return str(found) if is_one else f"{UNNAMED}{digest(row)[:32]}"
 
 
 def askable(work: Work, items: Iterable[SyncItem]) -> list[tuple[str, LaneLocation]]:

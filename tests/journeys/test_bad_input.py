@@ -46,6 +46,7 @@ UNREADABLE_PAYMENTS: dict[str, Change] = {
     "an id that is a number": holds(id=5),
     "an empty id": holds(id=""),
     "an id without end": holds(id="x" * 400),
+    "an id that is a way upwards": holds(id=".."),
     "no status": lacks("status"),
     "no amount": lacks("amount_money"),
     "an amount with a fraction": holds(amount_money=eur(12.5)),
@@ -113,7 +114,7 @@ def test_an_unreadable_record_waits_and_its_page_goes_on(tampered: Till, browser
 
     assert run.state == "done", run.sentence
     assert tampered.item(good).state == "done"
-    nameless = {"no id", "an id that is a number", "an empty id", "an id without end"}
+    nameless = {"no id", "an id that is a number", "an empty id", "an id without end", "an id that is a way upwards"}
     assert {name: state for name, state in states(ids).items() if state != "waiting unreadable"} == dict.fromkeys(
         nameless, "not kept under its id"
     )
