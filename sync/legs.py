@@ -27,6 +27,7 @@ def fields_of(plan: LegPlan) -> dict[str, Any]:
         "currency": plan.currency,
         "amount": plan.total,
         "debtor": plan.debtor.id if plan.debtor else "",
+        "owed": plan.owed,
         "stands_alone": plan.stands_alone,
         "after_sale": plan.after_sale,
         "content": content_of(plan),

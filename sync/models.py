@@ -322,6 +322,7 @@ class Leg(models.Model):
     currency = models.CharField(max_length=3)
     amount = models.BigIntegerField(default=0, help_text="Sum of lines and VAT, minor units, the vendor's sign.")
     debtor = models.CharField("Exact customer", max_length=36, blank=True)
+    owed = models.BigIntegerField(default=0, help_text="What its customer owes more by it, minor units.")
     stands_alone = models.BooleanField(default=False)
     after_sale = models.BooleanField(default=False)
     content = models.JSONField(

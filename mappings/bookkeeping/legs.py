@@ -170,6 +170,13 @@ class LegPlan:
         """Sum of the lines and their VAT: what the document moves on its main account."""
         return sum(line.amount + line.vat for line in self.lines)
 
+    @property
+    def owed(self) -> int:
+        """What the customer owes more by this leg: a sale adds to it, a receipt takes from it."""
+        if self.document is Document.SALES_ENTRY:
+            return self.total
+        return -sum(line.amount for line in self.lines if line.role is Role.RECEIVABLES)
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:

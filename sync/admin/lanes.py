@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -9,7 +10,8 @@ from django.contrib import admin
 from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
 from django.core.exceptions import ValidationError
 from django.db.models import OuterRef, QuerySet, Subquery
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
@@ -19,6 +21,7 @@ from audit.trail import Fact
 from connections import clock
 from mappings.models import DebtorAccount, Journal
 from sync.admin import shown
+from sync.admin.money import MoneyPage
 from sync.admin.verbs import LANE_VERBS
 from sync.models import LaneLocation, SyncLane, SyncRun
 
@@ -33,6 +36,10 @@ else:
 
 # Which type of journal each field must name. Reference: Exact Journals.Type.
 JOURNAL_TYPES = {"sales_journal": (20, "sales"), "clearing_journal": (12, "bank"), "cash_journal": (10, "cash")}
+
+
+# Pages about one lane beside its form.
+PAGES = (("Money", "admin:sync_synclane_money"),)
 
 
 class LaneForm(_Form):
@@ -129,7 +136,7 @@ class LocationInline(_Inline):
 
 
 @admin.register(SyncLane)
-class SyncLaneAdmin(BackOfficeAdmin):
+class SyncLaneAdmin(MoneyPage, BackOfficeAdmin):
     form = LaneForm
     inlines = (LocationInline,)
     confirmed_actions = LANE_VERBS
@@ -180,6 +187,12 @@ class SyncLaneAdmin(BackOfficeAdmin):
         return lanes.annotate(
             newest_run=Subquery(newest.values("pk")[:1]), newest_state=Subquery(newest.values("state")[:1])
         )
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Mapping[str, Any] | None = None
+    ) -> HttpResponse:
+        pages = [{"label": label, "url": reverse(name, args=[object_id])} for label, name in PAGES]
+        return super().change_view(request, object_id, form_url, {"pages": pages, **(extra_context or {})})
 
     @admin.display(description="state")
     def state(self, lane: SyncLane) -> SafeString:

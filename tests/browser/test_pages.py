@@ -64,6 +64,7 @@ PAGES: dict[str, str | Address] = {
     "entry": entry,
     "run progress": progress,
     "lane": lambda shop: f"/admin/sync/synclane/{shop.lane.pk}/change/",
+    "money": lambda shop: f"/admin/sync/synclane/{shop.lane.pk}/money/",
     "connection": lambda shop: f"/admin/connections/connection/{shop.exact.pk}/change/",
     "mapping form": "/admin/mappings/glmapping/add/?role=revenue&tax_name=Tourist+tax+13&tax_rate=13",
     "customer conflict": conflict,
