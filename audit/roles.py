@@ -16,12 +16,17 @@ ADMINISTRATOR = "Administrator"
 
 _LOOKS = ("audit.view_*", "connections.view_*", "mappings.view_*", "sync.view_*")
 _MAPS = tuple(
-    f"mappings.{verb}_{model}" for model in ("customermapping", "glmapping") for verb in ("add", "change", "resolve")
+    f"mappings.{verb}_{model}"
+    for model in ("customermapping", "glmapping", "tenderjournal")
+    for verb in ("add", "change", "resolve")
 )
 
 ROLES: dict[str, tuple[str, ...]] = {
     "Bookkeeper": (*_LOOKS, *_MAPS, "sync.replay_*", "sync.dismiss_*"),
-    "Approver": (*_LOOKS, *_MAPS, "sync.replay_*", "sync.dismiss_*", "sync.golive_*", "connections.confirm_division"),
+    "Approver": (
+        *_LOOKS, *_MAPS, "mappings.add_convention", "mappings.change_convention", "sync.add_expiry",
+        "sync.replay_*", "sync.dismiss_*", "sync.golive_*", "connections.confirm_division",
+    ),
     "Operator": (
         *_LOOKS, "sync.run_*", "sync.change_synclane", "sync.replay_*", "connections.authorise_connection",
         "connections.confirm_division", "connections.change_*",
@@ -34,7 +39,7 @@ NOBODY = {
     f"{app}.{verb}_{model}"
     for app, model in (
         ("audit", "auditentry"), ("sync", "syncitem"), ("sync", "syncrun"), ("sync", "posting"), ("sync", "leg"),
-        ("connections", "vendorcall"),
+        ("sync", "deposit"), ("connections", "vendorcall"),
     )
     for verb in ("add", "change", "delete")
 }  # fmt: skip

@@ -22,8 +22,20 @@ from config.signin import has_shown_factor
 # Apps whose own pages would do harm: a queue schedule can run any function, an authenticator holds secrets.
 HIDDEN = frozenset({"django_q", "account", "mfa"})
 MENU = {
-    "sync": ("Bookings", ("SyncItem", "Posting", "SyncRun", "SyncLane")),
-    "mappings": ("Mappings", ("GLMapping", "CustomerMapping", "LedgerAccount", "VatCode", "Journal", "DebtorAccount")),
+    "sync": ("Bookings", ("SyncItem", "Posting", "SyncRun", "SyncLane", "Deposit", "Expiry")),
+    "mappings": (
+        "Mappings",
+        (
+            "GLMapping",
+            "CustomerMapping",
+            "Convention",
+            "TenderJournal",
+            "LedgerAccount",
+            "VatCode",
+            "Journal",
+            "DebtorAccount",
+        ),
+    ),
     "connections": ("Connections", ("Connection", "Division", "Location", "VendorCall")),
     "audit": ("Audit", ("AuditEntry",)),
     "auth": ("People", ("User", "Group")),

@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from decimal import Decimal
 
 from connections.models import Connection, Division
+from mappings.bookkeeping.conventions import Conventions
 from mappings.bookkeeping.legs import Account, Debtor, Problem, ProblemKind
 from mappings.models import (
     ClosedPeriod,
+    Convention,
     CustomerMapping,
     DebtorAccount,
     Decision,
     GLMapping,
     Journal,
     LedgerAccount,
+    TenderJournal,
     VatCode,
 )
 from mappings.resolution import Rule, RuleBook
@@ -34,6 +38,13 @@ class Decisions:
     receivables: Account | None
     closed: tuple[ClosedPeriod, ...]
     by_id: Mapping[str, Account] = field(default_factory=dict)
+    conventions: tuple[Conventions, ...] = ()
+    tender_journals: Mapping[str, tuple[str, Account | None]] = field(default_factory=dict)
+
+    @property
+    def vat_journals(self) -> frozenset[str]:
+        """Journals whose lines may carry a VAT code."""
+        return frozenset(code for code, row in self.journals.items() if row.allows_vat)
 
     def journal_account(self, journal: str) -> Account | None:
         """The GL account that a bank or cash journal moves; None when the journal is unknown or blocked."""
@@ -48,9 +59,8 @@ def read(division: Division) -> Decisions:
     """The decisions as they are now."""
     rows = LedgerAccount.objects.filter(division=division, gone_at=None)
     accounts = {row.code: Account(id=row.remote_id, code=row.code, type=row.type) for row in rows}
-    vat_accounts = dict(VatCode.objects.filter(division=division).values_list("code", "account"))
-    journals = Journal.objects.filter(division=division, gone_at=None)
-    rules = tuple(_rules(division, vat_accounts))
+    journals = list(Journal.objects.filter(division=division, gone_at=None))
+    rules = tuple(_rules(division))
     return Decisions(
         rulebook=RuleBook([rule for rule in rules if rule.role is not Role.RECEIVABLES]),
         accounts=accounts,
@@ -58,10 +68,21 @@ def read(division: Division) -> Decisions:
         receivables=_receivables(rules, accounts.values()),
         closed=tuple(ClosedPeriod.objects.filter(division=division)),
         by_id={account.id: account for account in accounts.values()},
+        conventions=tuple(row.choices for row in Convention.objects.filter(division=division)),
+        tender_journals=_tender_journals(division, journals, accounts),
     )
 
 
-def _rules(division: Division, vat_accounts: Mapping[str, str]) -> Iterable[Rule]:
+def _tender_journals(
+    division: Division, journals: Iterable[Journal], accounts: Mapping[str, Account]
+) -> dict[str, tuple[str, Account | None]]:
+    """Without an account where the journal is blocked or gone: the money then waits, rather than going elsewhere."""
+    usable = {row.code: accounts.get(row.account) for row in journals if not row.is_blocked}
+    rows = TenderJournal.objects.filter(division=division)
+    return {row.tender: (row.journal, usable.get(row.journal)) for row in rows}
+
+
+def _rules(division: Division) -> Iterable[Rule]:
     """Rules in use whose account and VAT code can be used: a blocked or vanished one counts as no rule."""
     rows = GLMapping.objects.filter(division=division, status=Decision.MATCHED).select_related("account", "vat_code")
     for row in rows:
@@ -69,12 +90,15 @@ def _rules(division: Division, vat_accounts: Mapping[str, str]) -> Iterable[Rule
         if account is None or _is_unusable(account) or (vat_code is not None and _is_unusable(vat_code)):
             continue
         code = vat_code.code if vat_code else ""
+        rate = vat_code.percentage * 100 if vat_code else Decimal(0)
         yield Rule(
             id=row.pk, role=Role(row.role), vat_code=code,
             account=Account(account.remote_id, account.code, account.type), effective_from=row.effective_from,
             cost_center=row.cost_center, cost_unit=row.cost_unit,
-            vat_account=vat_accounts.get(code, ""), location=row.location, tender=row.tender, tax_name=row.tax_name,
-            tax_rate=row.tax_rate, category=row.category, customer_kind=row.customer_kind, fee_type=row.fee_type,
+            vat_account=vat_code.account if vat_code else "", code_rate=rate.normalize(),
+            claim_account=vat_code.claim_account if vat_code else "",
+            location=row.location, tender=row.tender, tax_name=row.tax_name, tax_rate=row.tax_rate,
+            category=row.category, customer_kind=row.customer_kind, fee_type=row.fee_type,
             payout_entry_type=row.payout_entry_type,
         )  # fmt: skip
 

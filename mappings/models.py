@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import Q
 
 from connections.models import Connection, Division
+from mappings.bookkeeping.conventions import Conventions, Discounts, FeeVat, GiftCards, Service, Tips
 from mappings.roles import Role
 
 
@@ -130,6 +131,90 @@ class GLMapping(models.Model):
         return " · ".join([self.get_role_display(), *filter(None, narrowed)])
 
 
+class Convention(models.Model):
+    """How a division books what may be booked in several ways, from a day on. Without a row: the defaults.
+
+    A newer row does not alter what is booked: each leg keeps the choices it was booked by.
+    """
+
+    FEE_VAT: ClassVar = [
+        (FeeVat.NONE.value, "none: the whole fee is cost"),
+        (FeeVat.INCLUDED.value, "inside the fee, at the rate of the rule's VAT code"),
+        (FeeVat.REVERSE_CHARGE.value, "reverse charge, by the rule's VAT code of 0 %"),
+        (FeeVat.SEPARATE.value, "taken apart by Square, until its tax invoice is booked"),
+    ]
+    TIPS: ClassVar = [(Tips.PAYABLE.value, "owed to staff"), (Tips.KEPT.value, "kept by the business, VAT inside")]
+    SERVICE: ClassVar = [
+        (Service.AS_CHARGED.value, "with the tax that Square charged"),
+        (Service.TAXED.value, "always taxed: one without tax waits"),
+    ]
+    DISCOUNTS: ClassVar = [
+        (Discounts.NETTED.value, "netted into revenue"),
+        (Discounts.CONTRA.value, "on an account of their own"),
+    ]
+    GIFT_CARDS: ClassVar = [
+        (GiftCards.MULTI_PURPOSE.value, "multi-purpose: a debt until spent"),
+        (GiftCards.SINGLE_PURPOSE.value, "single-purpose: taxed when sold"),
+    ]
+
+    division = models.ForeignKey(Division, on_delete=models.PROTECT, related_name="conventions")
+    effective_from = models.DateField()
+    fee_vat = models.CharField("VAT on fees", max_length=20, choices=FEE_VAT, default=FeeVat.NONE)
+    tips = models.CharField(max_length=20, choices=TIPS, default=Tips.PAYABLE)
+    service = models.CharField("service charges", max_length=20, choices=SERVICE, default=Service.AS_CHARGED)
+    discounts = models.CharField(max_length=20, choices=DISCOUNTS, default=Discounts.NETTED)
+    gift_cards = models.CharField(max_length=20, choices=GIFT_CARDS, default=GiftCards.MULTI_PURPOSE)
+    reason = models.TextField(blank=True)
+    decided_by = models.CharField(max_length=150, blank=True, editable=False)
+    decided_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta:
+        ordering = ["division", "-effective_from"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["division", "effective_from"], name="conventions_once_a_day",
+                violation_error_message="The division already has conventions from that day on.",
+            )
+        ]  # fmt: skip
+
+    def __str__(self) -> str:
+        return f"{self.division} since {self.effective_from}"
+
+    @property
+    def choices(self) -> Conventions:
+        return Conventions(
+            fee_vat=FeeVat(self.fee_vat),
+            tips=Tips(self.tips),
+            service=Service(self.service),
+            discounts=Discounts(self.discounts),
+            gift_cards=GiftCards(self.gift_cards),
+            since=self.effective_from,
+        )
+
+
+class TenderJournal(models.Model):
+    """A journal of its own for the money of one tender that Square does not settle."""
+
+    division = models.ForeignKey(Division, on_delete=models.PROTECT, related_name="tender_journals")
+    tender = models.CharField(max_length=40, help_text="GIFT_CARD, or EXTERNAL: and Square's type: EXTERNAL:CHECK")
+    journal = models.CharField(max_length=20, help_text="Code of a bank (type 12) or cash journal (type 10).")
+    reason = models.TextField(blank=True)
+    decided_by = models.CharField(max_length=150, blank=True, editable=False)
+    decided_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta:
+        ordering = ["division", "tender"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["division", "tender"], name="tender_journal_once",
+                violation_error_message="This tender already has a journal.",
+            )
+        ]  # fmt: skip
+
+    def __str__(self) -> str:
+        return f"{self.tender} in journal {self.journal}"
+
+
 class ReferenceRow(models.Model):
     """What all cached rows of a division share. `gone_at`: Exact no longer lists it."""
 
@@ -160,11 +245,14 @@ class LedgerAccount(ReferenceRow):
 
 
 class VatCode(ReferenceRow):
-    """A VAT code. `percentage` is a fraction (0.21); `type` B, E, I or N (none); `account` is the code's GLToPay."""
+    """A VAT code. `percentage` is a fraction (0.21); `type` B, E, I or N (none); `account` is the code's GLToPay,
+    `claim_account` its GLToClaim.
+    """
 
     percentage = models.DecimalField(max_digits=9, decimal_places=6)
     type = models.CharField(max_length=1)
     account = models.CharField("GL account to pay", max_length=20, blank=True)
+    claim_account = models.CharField("GL account to claim", max_length=20, blank=True)
 
     class Meta(ReferenceRow.Meta):
         verbose_name = "VAT code"
@@ -177,6 +265,7 @@ class Journal(ReferenceRow):
     type = models.IntegerField()
     currency = models.CharField(max_length=3, blank=True)
     account = models.CharField("GL account", max_length=20, blank=True)
+    allows_vat = models.BooleanField("allows VAT", default=False)
 
     class Meta(ReferenceRow.Meta):
         constraints = [models.UniqueConstraint(fields=["division", "remote_id"], name="journal_once")]

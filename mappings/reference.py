@@ -66,14 +66,14 @@ def _ledger_account(row: GLAccount) -> dict[str, Any]:
 def _vat_code(row: VATCode) -> dict[str, Any]:
     return {
         "code": row.code, "name": row.name, "percentage": row.percentage, "type": row.kind,
-        "account": row.gl_to_pay_code, "is_blocked": row.is_blocked,
+        "account": row.gl_to_pay_code, "claim_account": row.gl_to_claim_code, "is_blocked": row.is_blocked,
     }  # fmt: skip
 
 
 def _journal(row: JournalRow) -> dict[str, Any]:
     return {
         "code": row.code, "name": row.name, "type": row.type, "currency": row.currency,
-        "account": row.gl_account_code, "is_blocked": row.is_blocked,
+        "account": row.gl_account_code, "allows_vat": row.allows_vat, "is_blocked": row.is_blocked,
     }  # fmt: skip
 
 

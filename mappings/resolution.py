@@ -41,7 +41,10 @@ TAX = re.compile(r"(?:(?P<tax_name>.+), )?(?P<tax_rate>-?[\d.]+) %")
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One GLMapping in use. `tax_rate` in per cents (21); `vat_account`: code of the VAT code's GL account."""
+    """One GLMapping in use. `tax_rate` in per cents (21); `vat_account`: code of the VAT code's GL account.
+
+    `code_rate`: per cents of the VAT code itself; `claim_account`: code of the account its VAT is claimed on.
+    """
 
     id: int
     role: Role
@@ -59,6 +62,8 @@ class Rule:
     customer_kind: str = ""
     fee_type: str = ""
     payout_entry_type: str = ""
+    code_rate: Decimal = Decimal(0)
+    claim_account: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ class Role(StrEnum):
     SERVICE_CHARGE = "service_charge"
     DISCOUNT = "discount"
     GIFT_CARD = "gift_card"
+    BREAKAGE = "breakage"
     PROCESSING_FEE = "processing_fee"
     PLATFORM_FEE = "platform_fee"
     FEE_VAT_PENDING = "fee_vat_pending"
@@ -51,7 +52,8 @@ ACCOUNT_TYPES: dict[Role, frozenset[int]] = {
     Role.TIPS: frozenset({60, 110}),
     Role.SERVICE_CHARGE: frozenset({110}),
     Role.DISCOUNT: frozenset({110}),
-    Role.GIFT_CARD: frozenset({60}),
+    Role.GIFT_CARD: frozenset({60, 110}),
+    Role.BREAKAGE: frozenset({110}),
     Role.PROCESSING_FEE: frozenset({120, 121}),
     Role.PLATFORM_FEE: frozenset({121}),
     Role.FEE_VAT_PENDING: frozenset({24, 26}),

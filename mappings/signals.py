@@ -1,8 +1,10 @@
 """What apps above may want to know of a mapping. Sent in the transaction that stored the decision.
 
 `mapping_changed(division_id, kinds)`: `kinds` are the problem kinds the decision may have solved, empty for all.
+`conventions_changed(division_id)`: what is not booked yet would be booked otherwise now.
 """
 
 from django.dispatch import Signal
 
 mapping_changed = Signal()
+conventions_changed = Signal()

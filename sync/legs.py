@@ -11,6 +11,7 @@ from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
 
+from mappings.bookkeeping.conventions import kept, restored
 from mappings.bookkeeping.legs import Account, Debtor, Document, LegKind, LegPlan, Line
 from mappings.roles import Role
 from sync.models import Leg
@@ -40,20 +41,22 @@ def fields_of(plan: LegPlan) -> dict[str, Any]:
 
 def content_of(plan: LegPlan) -> dict[str, Any]:
     """What the leg freezes beside its columns: lines, accounts and debtor, as JSON."""
-    kept: dict[str, Any] = {
+    frozen: dict[str, Any] = {
         "main_account": plan.main_account,
         "debtor": plan.debtor,
         "lines": plan.lines,
         "source_id": plan.source_id,
     }
-    kept |= {"location": plan.location, "tender": plan.tender, "receipt_number": plan.receipt_number}
-    return {name: _plain(value) for name, value in kept.items()}
+    frozen |= {"location": plan.location, "tender": plan.tender, "receipt_number": plan.receipt_number}
+    if plan.conventions:
+        frozen["conventions"] = kept(plan.conventions)
+    return {name: _plain(value) for name, value in frozen.items()}
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
-    return value if value is None or isinstance(value, str) else asdict(value)
+    return value if value is None or isinstance(value, str | dict) else asdict(value)
 
 
 def digest_of(plan: LegPlan) -> str:
@@ -103,6 +106,7 @@ def plan_of(leg: Leg) -> LegPlan:
         stands_alone=leg.stands_alone,
         is_reversal=leg.is_reversal,
         after_sale=leg.after_sale,
+        conventions=restored(content["conventions"]) if "conventions" in content else None,
         **{name: content.get(name, "") for name in ("location", "tender", "receipt_number")},
     )
 

@@ -69,6 +69,11 @@ class SyncLane(models.Model):
         default=True,
         help_text="Move Square's payouts from clearing to bank in transit, and check them.",
     )
+    rounding_limit = models.PositiveSmallIntegerField(
+        "rounding limit (cents)", default=2, validators=[MaxValueValidator(100)],
+        help_text="How far Square's own figures of an order may be apart. What is within goes to the role rounding; "
+        "beyond it the record waits.",
+    )  # fmt: skip
     adopts = models.BooleanField(
         "adopt mode", default=False,
         help_text="Look each entry up before it is sent the first time: after a restore, or over existing bookings.",
@@ -178,7 +183,7 @@ class SyncItem(models.Model):
     entries. `parent_id` is the payment that a refund gives back.
     """
 
-    KINDS: ClassVar = [(kind, kind) for kind in ("payment", "refund", "payout")]
+    KINDS: ClassVar = [(kind, kind) for kind in ("payment", "refund", "payout", "expiry")]
 
     lane = models.ForeignKey(SyncLane, on_delete=models.PROTECT, related_name="items", db_index=False)
     location = models.ForeignKey(Location, on_delete=models.PROTECT, related_name="+")
@@ -350,6 +355,36 @@ class Leg(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.reference}"
+
+
+class Expiry(models.Model):
+    """Gift cards that a person stated as expired: Square does not tell. `amount` in minor units."""
+
+    lane = models.ForeignKey(SyncLane, on_delete=models.PROTECT, related_name="+")
+    location = models.ForeignKey(Location, on_delete=models.PROTECT, related_name="+")
+    on = models.DateField()
+    amount = models.BigIntegerField()
+    reason = models.TextField()
+    decided_by = models.CharField(max_length=150, blank=True, editable=False)
+    decided_at = models.DateTimeField(null=True, blank=True, editable=False)
+    item = models.OneToOneField(SyncItem, on_delete=models.PROTECT, null=True, editable=False, related_name="+")
+
+    class Meta:
+        verbose_name = "expired gift cards"
+        verbose_name_plural = "expired gift cards"
+        ordering = ["-on", "-id"]
+
+    def __str__(self) -> str:
+        return f"gift cards expired on {self.on}"
+
+
+class Deposit(Leg):
+    """A receipt on an order that is not a sale yet: what is owed to the customer in goods or money."""
+
+    class Meta:
+        proxy = True
+        ordering = ["date", "id"]
+        verbose_name = "deposit"
 
 
 class Beat(models.Model):

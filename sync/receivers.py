@@ -10,8 +10,8 @@ from django.dispatch import receiver
 from django_q.tasks import async_task
 
 from connections.signals import division_confirmed
-from mappings.signals import mapping_changed
-from sync import actions
+from mappings.signals import conventions_changed, mapping_changed
+from sync import actions, unbooked
 
 # A person waits for the page: each record is a transaction of its own.
 AT_ONCE = 100
@@ -28,6 +28,12 @@ def _release(division_id: int, kinds: list[str]) -> None:
         actions.release_mapped(division_id, kinds)
     else:
         async_task("sync.tasks.release_mapped", division_id, kinds, q_options={"task_name": f"release-{division_id}"})
+
+
+@receiver(conventions_changed)
+def resolve_what_is_not_booked(division_id: int, **_: Any) -> None:
+    """What is ready but in no entry yet follows the conventions of now."""
+    transaction.on_commit(lambda: unbooked.resolve_again(division_id))
 
 
 @receiver(division_confirmed)

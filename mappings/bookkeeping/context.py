@@ -9,6 +9,7 @@ from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from connections import money
+from mappings.bookkeeping.conventions import ConventionBook, Conventions
 from mappings.bookkeeping.legs import Account, Debtor, LegPlan, Line, Problem, ProblemKind
 from mappings.resolution import Case, Gap, Match, RuleBook
 from mappings.roles import Role
@@ -17,11 +18,21 @@ SECOND = "/2"  # the suffix of the second line of a pair that nets to zero
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """A sale as it was booked, and the credits of it that stand."""
+
+    sale: LegPlan
+    earlier: tuple[LegPlan, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Context:
     """`location` is the word that the rules use for it. `tender_journals`: tender as the rules write it
     ("EXTERNAL:CHECK", "GIFT_CARD") -> the code of its own journal and that journal's account.
     `rounding_limit`: minor units that Square's own figures may be off before a record waits.
     `special_codes`: VAT codes whose sales may not be grouped (export, intra-community, OSS).
+    `vat_journals`: codes of the journals that allow VAT. `origins`: the sales that an exchange takes goods back of, by
+    order id.
     """
 
     rulebook: RuleBook
@@ -34,11 +45,14 @@ class Context:
     clearing_account: Account | None
     cash_journal: str = ""
     cash_account: Account | None = None
-    tender_journals: Mapping[str, tuple[str, Account]] = field(default_factory=dict)
+    tender_journals: Mapping[str, tuple[str, Account | None]] = field(default_factory=dict)
     sales_grouping: Literal["per_payment", "daily_summary"] = "per_payment"
     rounding_limit: int = 2
     accepted_currency: str = "EUR"
     special_codes: frozenset[str] = frozenset()
+    conventions: ConventionBook = field(default_factory=ConventionBook)
+    vat_journals: frozenset[str] = frozenset()
+    origins: Mapping[str, Origin] = field(default_factory=dict)
 
     def local_date(self, moment: datetime) -> date:
         """The day at the till, which is the day of the books."""
@@ -51,6 +65,11 @@ class Waits(Exception):
     def __init__(self, kind: ProblemKind, sentence: str, subject: str = "") -> None:
         super().__init__(sentence)
         self.problem = Problem(kind=kind, sentence=sentence, subject=subject)
+
+
+def conventions_of(leg: LegPlan, context: Context) -> Conventions:
+    """The choices a leg follows: those it was booked by, else those of its day."""
+    return context.conventions.of(leg.kind, leg.source_id, leg.ordinal, leg.date)
 
 
 def waiting(leg: LegPlan, problem: Problem) -> LegPlan:
@@ -83,8 +102,8 @@ def rule_for(case: Case, context: Context) -> Match:
     return found
 
 
-def line(match: Match, amount: int, **more: Any) -> Line:
-    """A line on the account of a rule."""
+def line(match: Match, amount: int, *, because: str = "", **more: Any) -> Line:
+    """A line on the account of a rule; `because` is the convention that shaped it."""
     rule = match.rule
     return Line(
         role=rule.role,
@@ -93,7 +112,7 @@ def line(match: Match, amount: int, **more: Any) -> Line:
         cost_center=rule.cost_center,
         cost_unit=rule.cost_unit,
         rule=rule.id,
-        note=match.reason,
+        note="; ".join(filter(None, [match.reason, because])),
         **more,
     )
 

@@ -2,7 +2,8 @@
 
 Sales lines are net of VAT and positive for revenue (a refund is negative); Exact adds `vat` and debits the
 receivable. Bank and cash lines are the movement of the bank or cash account: a receipt is positive, a fee negative, and
-the named account gets the opposite. `ledger` turns either into debit + / credit -.
+the named account gets the opposite. A bank line that carries VAT is net too: its amount and `vat` together are what the
+bank moves by. `ledger` turns either into debit + / credit -.
 Reference: Exact SalesEntryLines.AmountFC (excluding VAT), VATAmountFC; BankEntryLines.AmountFC; bookkeeping section 6.
 """
 
@@ -14,6 +15,7 @@ from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 
+from mappings.bookkeeping.conventions import Conventions
 from mappings.roles import Role
 
 
@@ -28,6 +30,7 @@ class LegKind(StrEnum):
     REFUND_FEE = "refund_fee"
     PAYOUT = "payout"
     PAYOUT_ENTRY = "payout_entry"
+    BREAKAGE = "breakage"
 
 
 class Document(StrEnum):
@@ -144,6 +147,7 @@ class LegPlan:
     `order_id` is booked, whose number it carries; the money of a refund waits for its credit in the same way.
     `problem` set: the leg waits, lines may be empty.
     `location` as the rules name it; `tender` and `receipt_number` for the texts people read.
+    `conventions`: the division's choices that its lines follow, None where none bears on them.
     """
 
     kind: LegKind
@@ -164,6 +168,7 @@ class LegPlan:
     tender: str = ""
     receipt_number: str = ""
     is_reversal: bool = False
+    conventions: Conventions | None = None
 
     @property
     def total(self) -> int:
@@ -187,7 +192,7 @@ class Plan:
     notes: tuple[str, ...] = field(default=())
 
 
-def ledger(document: Document, main_account: str, lines: Iterable[Line]) -> Mapping[str, int]:
+def ledger(document: Document, main_account: str, lines: Iterable[Line]) -> Mapping[str, int]:  # noqa: ARG001
     """Account code -> movement, debit + and credit -. Zero movements are left out; always sums to zero.
 
     VAT stands under `vat_account` when the code's account is known, else under "vat".
@@ -200,6 +205,6 @@ def ledger(document: Document, main_account: str, lines: Iterable[Line]) -> Mapp
     for line in lines:
         move(line.account.code, -line.amount)
         move(main_account, line.amount + line.vat)
-        if document is Document.SALES_ENTRY and line.vat:
+        if line.vat:
             move(line.vat_account or "vat", -line.vat)
     return {code: amount for code, amount in moved.items() if amount}

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 
 from connections import money
 from connections.providers.square.payloads import Order, Payment
-from mappings.bookkeeping.context import Context, written
+from mappings.bookkeeping import exchange, giftcard
+from mappings.bookkeeping.context import Context, Waits, written
 from mappings.bookkeeping.fee import plan_fees
 from mappings.bookkeeping.legs import Debtor, LegPlan, Plan, Problem, ProblemKind
 from mappings.bookkeeping.receipt import plan_receipt
@@ -23,6 +24,7 @@ from mappings.bookkeeping.sale import (
     no_lines_sentence,
     payments_of,
     plan_sale,
+    sale_date,
 )
 
 NOT_YET = {
@@ -46,12 +48,18 @@ def plan(payment: Payment, order: Order | None, context: Context) -> Plan:
     problem = _order_problem(payment, order) or _house_problem(payment, order, context)
     if problem:
         return Plan(problem=problem)
-    return Plan(legs=tuple(_legs(payment, order, context)), notes=tuple(_notes(payment, order)))
+    try:
+        return Plan(legs=tuple(_legs(payment, order, context)), notes=tuple(_notes(payment, order, context)))
+    except Waits as wait:
+        return Plan(problem=wait.problem)
 
 
 def _legs(payment: Payment, order: Order, context: Context) -> Iterator[LegPlan]:
     if _carries_sale(payment, order):
         yield plan_sale(payment, order, context)
+        if order.is_exchange:
+            on = sale_date(payment, order, context)
+            yield from exchange.plan_credits(order, context, on=on, receipt_number=payment.receipt_number)
     receipt = plan_receipt(payment, order, context)
     if receipt:
         yield receipt
@@ -62,14 +70,21 @@ def _carries_sale(payment: Payment, order: Order) -> bool:
     return order.state == "COMPLETED" and carrier(order) == payment.id
 
 
-def _notes(payment: Payment, order: Order) -> Iterator[str]:
+def _notes(payment: Payment, order: Order, context: Context) -> Iterator[str]:
     amount = written(payment.total, payment.currency)
     if order.state == "OPEN":
         yield f"The order is still open: {amount} is booked as a deposit, the sale follows when the order is completed."
+    elif order.state == "CANCELED":
+        yield f"The order was cancelled and its deposit of {amount} given back: there is no sale."
     elif not _carries_sale(payment, order):
         yield "The sale is booked with the first payment of this order; this one adds its receipt and fees."
     if payment.tender == HOUSE_ACCOUNT:
         yield f"{amount} was charged to a house account: no receipt, the customer still owes it."
+    if giftcard.was_taxed(payment, order, context):
+        yield f"{amount} was paid by a single-purpose gift card: its sale is credited, so nothing is left to receive."
+    if order.is_exchange:
+        net = written(order.net, order.currency)
+        yield f"The order is an exchange: what came back is credited, what was sold is a sale, and {net} was paid."
     if payment.square_product == "INVOICES":
         yield "The payment settles a Square invoice."
 
@@ -118,7 +133,7 @@ def _no_order(payment: Payment) -> Problem:
 
 def _order_problem(payment: Payment, order: Order) -> Problem | None:
     total = written(payment.total, payment.currency)
-    if payment.total == 0:
+    if payment.total == 0 and not (order.is_exchange and order.net == 0):
         whole = written(order.total, order.currency) if order.currency in money.KNOWN else order.currency
         sentence = (
             f"A payment of {total} stands on an order of {whole}. Check it in Square; dismiss it when it is right."
@@ -127,7 +142,7 @@ def _order_problem(payment: Payment, order: Order) -> Problem | None:
     if order.currency != payment.currency:
         sentence = f"The payment is {total}, its order is in {order.currency}. Book it by hand."
         return Problem(ProblemKind.UNSUPPORTED, sentence, f"currency {order.currency}")
-    if order.state not in ("OPEN", "COMPLETED"):
+    if order.state not in ("OPEN", "COMPLETED") and not _was_given_back(payment, order):
         state = order.state or "(none)"
         sentence = (
             f"{total} was paid on an order whose state is {state}, so nothing says whether it is a sale or is owed "
@@ -137,10 +152,15 @@ def _order_problem(payment: Payment, order: Order) -> Problem | None:
     return _tender_problem(payment, order)
 
 
+def _was_given_back(payment: Payment, order: Order) -> bool:
+    """A deposit on an order that came to nothing: its refund undoes the receipt."""
+    return order.state == "CANCELED" and payment.refunded == payment.total
+
+
 def _tender_problem(payment: Payment, order: Order) -> Problem | None:
     """The sale is the sum of the order's tenders, so the receipt must be one of them, to the cent."""
     own = [tender.amount for tender in payments_of(order) if tender.payment_id == payment.id]
-    if own == [payment.total] or (not own and order.state == "OPEN"):
+    if own == [payment.total] or (not own and order.state in ("OPEN", "CANCELED")):
         return None
     total = written(payment.total, payment.currency)
     if own:

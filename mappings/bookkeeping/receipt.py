@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from connections.providers.square.payloads import Order, Payment
 from mappings.bookkeeping import context as given
 from mappings.bookkeeping.context import SECOND, Context, Waits
+from mappings.bookkeeping.giftcard import was_taxed
 from mappings.bookkeeping.legs import Account, Debtor, Document, LegKind, LegPlan, Line, ProblemKind
 from mappings.bookkeeping.sale import HOUSE_ACCOUNT
 from mappings.resolution import Case
@@ -43,7 +44,8 @@ def route(tender: str, context: Context) -> Route | None:
         return None
     own = context.tender_journals.get(tender)
     if own:
-        document = Document.CASH_ENTRY if own[1].type == CASH_ACCOUNT_TYPE else Document.BANK_ENTRY
+        is_cash = own[1] is not None and own[1].type == CASH_ACCOUNT_TYPE
+        document = Document.CASH_ENTRY if is_cash else Document.BANK_ENTRY
         return Route(document, own[0], own[1])
     role = Role.GIFT_CARD if tender == "GIFT_CARD" else Role.OTHER_TENDER
     return replace(clearing(context), passes_through=role)
@@ -54,8 +56,10 @@ def clearing(context: Context) -> Route:
 
 
 def plan_receipt(payment: Payment, order: Order, context: Context) -> LegPlan | None:
-    """None for a house account: no money came in, the customer owes it still."""
-    if payment.tender == HOUSE_ACCOUNT:
+    """None where no money came in: a house account is still owed, a single-purpose gift card was a sale before (it is
+    credited with the sale it pays), and an even exchange costs nothing.
+    """
+    if payment.tender == HOUSE_ACCOUNT or not payment.total or was_taxed(payment, order, context):
         return None
     way = route(payment.tender, context)
     leg = on_route(payment, way or clearing(context), context)

@@ -6,6 +6,8 @@
    returned items where Square names them, else by amount over what is left of the sale (`remainder`).
 4. The money goes where Square sent it; through the journals of today, since today's Square balance pays it.
 5. Fees are their own legs. Square keeps them or gives them back in proportion, and says which only on the refund.
+6. A deposit that is given back before its order was a sale has no credit: its receipt is undone. A refund whose order
+   also sells is an exchange: all that came back is credited, and what was sold is a sale.
 Reference: bookkeeping section 2 "refund"; Square PaymentRefund.status, destination_type, processing_fee, app_fee_money.
 """
 
@@ -18,13 +20,14 @@ from datetime import date, datetime
 from connections import money
 from connections.providers.square.payloads import Order, PaymentRefund
 from mappings.bookkeeping import context as given
-from mappings.bookkeeping import remainder, returned
-from mappings.bookkeeping.context import SECOND, Context, Waits, written
+from mappings.bookkeeping import exchange, giftcard, remainder, returned
+from mappings.bookkeeping.context import SECOND, Context, Origin, Waits, written
+from mappings.bookkeeping.conventions import GiftCards
 from mappings.bookkeeping.fee import APP, charged
 from mappings.bookkeeping.legs import Account, Debtor, Document, LegKind, LegPlan, Line, Plan, ProblemKind
 from mappings.bookkeeping.receipt import Route, check_journal, clearing, route
 from mappings.bookkeeping.reversal import negated
-from mappings.bookkeeping.sale import HOUSE_ACCOUNT
+from mappings.bookkeeping.sale import HOUSE_ACCOUNT, leg_of
 from mappings.resolution import Case
 from mappings.roles import Role
 
@@ -38,6 +41,7 @@ BY_AMOUNT = (
     "The credit is shared over what was left of the sale: Square does not say which items came back, or less of them "
     "was left than came back."
 )
+EXCHANGED = "The order is an exchange: all that came back is credited, and what was sold for it is a sale."
 LAST = "The refund takes all that was left of the sale, so every account and VAT code of the sale ends at zero."
 
 
@@ -49,6 +53,7 @@ class RefundContext:
     `receipt`: the frozen receipt of the payment that is refunded. `order`: the return order, None when not read.
     `completed_at`: when the refund was first seen completed, since each later change moves its `updated_at`.
     `own_entry`: refunds are credit entries of their own rather than negative lines of the daily summary.
+    `paid_by`: the tender of the payment, as the rules write it. `is_deposit`: its order is no sale yet, or never was.
     """
 
     usual: Context
@@ -59,16 +64,25 @@ class RefundContext:
     order: Order | None = None
     completed_at: datetime | None = None
     own_entry: bool = False
+    paid_by: str = ""
+    is_deposit: bool = False
+
+    @property
+    def is_exchange(self) -> bool:
+        return bool(self.order and self.order.is_exchange)
 
 
 @dataclass(frozen=True, slots=True)
 class _Sold:
-    """The sale a refund is about, with the parts that a booked sale always has."""
+    """The sale a refund is about, with the parts that a booked sale always has. `left`: its lines without what earlier
+    refunds took; `cards`: single-purpose gift cards that were spent on it, positive, less what is back on them.
+    """
 
     leg: LegPlan
     debtor: Debtor
     receivables: Account
     left: tuple[Line, ...]
+    cards: tuple[Line, ...] = ()
 
 
 def plan(refund: PaymentRefund, context: RefundContext) -> Plan:
@@ -78,12 +92,67 @@ def plan(refund: PaymentRefund, context: RefundContext) -> Plan:
         return Plan(notes=(NOT_YET.get(refund.status, note),))
     try:
         _check(refund)
+        if context.sale is None and context.is_deposit and context.receipt:
+            return _deposit_back(refund, context.receipt, context)
         sold = _sold(refund, context)
-        lines, note = _credited(refund, sold, context)
+        if context.is_exchange:
+            backs, note = tuple(_exchanged(refund, sold, context)), EXCHANGED
+        else:
+            lines, note = _credited(refund, sold, context)
+            lines = (*(negated(line) for line in lines), *_onto_card(refund, sold, context))
+            backs = (_credit(refund, sold, lines, context),)
     except Waits as wait:
         return Plan(problem=wait.problem)
-    legs = (_credit(refund, sold, lines, context), *_money(refund, sold, context), *_fees(refund, sold, context))
+    legs = (*backs, *_money(refund, sold, context), *_fees(refund, sold, context))
     return Plan(legs=legs, notes=(note, *_notes(refund, context)))
+
+
+def _deposit_back(refund: PaymentRefund, receipt: LegPlan, context: RefundContext) -> Plan:
+    """No sale, so no credit: the receivable that the deposit was put on pays it back."""
+    held = next((line for line in receipt.lines if line.role is Role.RECEIVABLES), None)
+    if held is None or receipt.debtor is None or refund.amount > held.amount:
+        amount = written(refund.amount, refund.currency)
+        sentence = f"{amount} was refunded of a deposit, which is more than was booked of it. Book it by hand."
+        raise Waits(ProblemKind.UNBALANCED, sentence, "refund beyond the deposit")
+    sold = _Sold(receipt, receipt.debtor, held.account, ())
+    legs = [replace(leg, after_sale=False) for leg in _money(refund, sold, context)]
+    note = "The order is no sale, so nothing is credited: the deposit goes back from the receivable it was put on."
+    return Plan(legs=(*legs, *_fees(refund, sold, context)), notes=(note,))
+
+
+def _exchanged(refund: PaymentRefund, sold: _Sold, context: RefundContext) -> Iterator[LegPlan]:
+    """All that came back, credited, and what was sold for it. Raises `Waits` when other refunds share the order."""
+    order, usual = context.order, context.usual
+    if order is None or context.siblings:
+        sentence = "An exchange was paid back in several refunds. Book it by hand, then dismiss its refunds here."
+        raise Waits(ProblemKind.UNSUPPORTED, sentence, "exchange in several refunds")
+    earlier = tuple(_earlier(refund, context))
+    usual = replace(usual, origins={sold.leg.order_id: Origin(sold.leg, earlier)})
+    on = _day(refund, context)
+    yield from exchange.plan_credits(order, usual, on=on, receipt_number=sold.leg.receipt_number)
+    yield leg_of(order, usual, on=on, paid=-refund.amount, receipt_number=sold.leg.receipt_number)
+
+
+def _onto_card(refund: PaymentRefund, sold: _Sold, context: RefundContext) -> Iterator[Line]:
+    """What goes back onto a single-purpose card is revenue again, so the credit of the goods is made up for: by the
+    lines that the sale was credited with when the card was spent, else by today's rule.
+    """
+    if _tender(refund, context) != "GIFT_CARD" or _was_pair(context):
+        return
+    left = remainder.gross(sold.cards)
+    if left:
+        yield from remainder.part(sold.cards, min(refund.amount, left))
+        return
+    usual, on = context.usual, _day(refund, context)
+    chosen = usual.conventions.of(LegKind.REFUND, refund.id, 0, on)
+    if chosen.gift_cards is GiftCards.SINGLE_PURPOSE:
+        case = Case(Role.GIFT_CARD, on, usual.location, "GIFT_CARD", customer_kind=sold.debtor.kind)
+        yield giftcard.of(given.rule_for(case, usual), refund.amount, chosen)
+
+
+def _was_pair(context: RefundContext) -> bool:
+    """The card was a debt when it was spent: two lines, which its refund turns round."""
+    return bool(context.receipt and context.receipt.tender == "GIFT_CARD")
 
 
 def _notes(refund: PaymentRefund, context: RefundContext) -> Iterator[str]:
@@ -126,9 +195,20 @@ def _sold(refund: PaymentRefund, context: RefundContext) -> _Sold:
         sentence = f"The refund is {amount}, its sale is in {leg.currency}. Book it by hand."
         raise Waits(ProblemKind.UNSUPPORTED, sentence, f"currency {refund.currency}")
     before = [line for one in _earlier(refund, context) for line in one.lines]
-    sold = _Sold(leg, leg.debtor, leg.main_account, remainder.together([*leg.lines, *before]))
-    _check_left(refund, sold)
+    left = remainder.together([*leg.lines, *before])
+    cards = tuple(negated(line) for line in left if _is_spent(line))
+    sold = _Sold(leg, leg.debtor, leg.main_account, tuple(line for line in left if not _is_spent(line)), cards)
+    if not context.is_exchange:
+        _check_left(refund, sold)
     return sold
+
+
+def _is_sold_card(line: Line) -> bool:
+    return line.role is Role.GIFT_CARD and line.amount + line.vat > 0
+
+
+def _is_spent(line: Line) -> bool:
+    return line.role is Role.GIFT_CARD and line.amount + line.vat < 0
 
 
 def _earlier(refund: PaymentRefund, context: RefundContext) -> Iterator[LegPlan]:
@@ -173,6 +253,7 @@ def _items(refund: PaymentRefund, sold: _Sold, context: RefundContext) -> tuple[
 def _credit(refund: PaymentRefund, sold: _Sold, lines: tuple[Line, ...], context: RefundContext) -> LegPlan:
     usual = context.usual
     note = f"the account and VAT of the sale of {sold.leg.date}"
+    chosen = usual.conventions.of(LegKind.REFUND, refund.id, 0, _day(refund, context))
     special = any(line.vat_code in usual.special_codes for line in lines)
     alone = context.own_entry or usual.sales_grouping == "per_payment" or sold.debtor.stands_alone or special
     return replace(
@@ -181,14 +262,15 @@ def _credit(refund: PaymentRefund, sold: _Sold, lines: tuple[Line, ...], context
         document=Document.SALES_ENTRY,
         journal=usual.sales_journal or sold.leg.journal,
         main_account=sold.receivables,
-        lines=tuple(replace(negated(line), suffix="", note=note) for line in lines),
+        lines=tuple(replace(line, suffix="", note=line.note if _is_sold_card(line) else note) for line in lines),
         stands_alone=alone,
+        conventions=chosen,
     )
 
 
 def _money(refund: PaymentRefund, sold: _Sold, context: RefundContext) -> Iterator[LegPlan]:
     tender = _tender(refund, context)
-    if tender == HOUSE_ACCOUNT:
+    if tender == HOUSE_ACCOUNT or (tender == "GIFT_CARD" and _is_revenue(refund, sold, context)):
         return
     way = route(tender, context.usual)
     leg = replace(_leg(refund, sold, way or clearing(context.usual), context), tender=tender, after_sale=True)
@@ -199,6 +281,11 @@ def _money(refund: PaymentRefund, sold: _Sold, context: RefundContext) -> Iterat
         yield replace(leg, lines=(_owed_back(refund, sold), *_passed(leg, way, refund, context)))
     except Waits as wait:
         yield given.waiting(leg, wait.problem)
+
+
+def _is_revenue(refund: PaymentRefund, sold: _Sold, context: RefundContext) -> bool:
+    """Whether the card it went onto is single-purpose: then the credit holds both sides, and no money moves."""
+    return bool(sold.left) and any(True for _ in _onto_card(refund, sold, context))
 
 
 def _owed_back(refund: PaymentRefund, sold: _Sold) -> Line:
@@ -225,7 +312,7 @@ def _tender(refund: PaymentRefund, context: RefundContext) -> str:
     """Where the money went, in the word of the mappings. Square details it only when it is not where it came from:
     a gift card's refund says CARD, like its payment.
     """
-    came = context.receipt.tender if context.receipt else ""
+    came = context.receipt.tender if context.receipt else context.paid_by
     kind, to = refund.destination_type or came, refund.card_brand or refund.external_type
     if kind == "CARD":
         return "GIFT_CARD" if to == "SQUARE_GIFT_CARD" or (not to and came == "GIFT_CARD") else "CARD"

@@ -2,7 +2,9 @@
 
 The sale is frozen by account and code, so an item is found again by what it was (goods, service, gift card, tip,
 rounding) and by the rate of its tax. Totals and taxes are Square's, never computed again; where the sale has several
-accounts at one rate they are shared over what is left of each.
+accounts at one rate they are shared over what is left of each. What the sale was booked with beyond Square's figures
+comes back as it was booked: the VAT of a tip or gift card in its share, and a discount on an account of its own with
+what it was given on, whatever the conventions of today are.
 Reference: Square Order.returns; a refund by amount yields one CUSTOM_AMOUNT return line without taxes.
 """
 
@@ -14,14 +16,16 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from connections import money
-from connections.providers.square.payloads import Order, OrderReturn, ReturnLine
-from mappings.bookkeeping import remainder
+from connections.providers.square.payloads import Order, OrderReturn, OrderTax, ReturnLine
+from mappings.bookkeeping import discount, remainder
 from mappings.bookkeeping.context import Waits, written
 from mappings.bookkeeping.legs import LegPlan, Line, ProblemKind
 from mappings.resolution import percent
 from mappings.roles import Role
 
 UNTAXED = (None, Decimal(0))
+# Square states no tax on these; where the sale has VAT on them it is the convention's.
+AS_BOOKED = (Role.TIPS, Role.GIFT_CARD)
 
 
 class Piece(NamedTuple):
@@ -43,7 +47,8 @@ def lines(order: Order | None, pool: Sequence[Line], *, sale: LegPlan) -> tuple[
     if not order or not found or not all(map(_is_itemised, found)):
         return None
     made: list[Line] = []
-    for piece in (piece for back in found for piece in _pieces(back, order.currency)):
+    contra = any(line.role is Role.DISCOUNT for line in sale.lines)
+    for piece in (piece for back in found for piece in _pieces(back, order.currency, contra)):
         _check_taxed(piece, sale)
         placed = _placed(piece, pool)
         if placed is None:
@@ -56,14 +61,27 @@ def _is_itemised(back: OrderReturn) -> bool:
     return all(line.is_itemised for line in (*back.lines, *back.service_charges))
 
 
-def _pieces(back: OrderReturn, currency: str) -> Iterator[Piece]:
+def _pieces(back: OrderReturn, currency: str, contra: bool) -> Iterator[Piece]:
     for line in back.lines:
         role = Role.GIFT_CARD if line.item_type == "GIFT_CARD" else Role.REVENUE
-        yield Piece(role, _rate(line, back, currency), line.total, line.tax)
+        rate = _rate(line, back, currency)
+        if contra and line.discount and role is Role.REVENUE:
+            yield from _before_discount(line, rate, back)
+        else:
+            yield Piece(role, rate, line.total, line.tax)
     for charge in back.service_charges:
         yield Piece(Role.SERVICE_CHARGE, _rate(charge, back, currency), charge.total, charge.tax)
     yield Piece(Role.TIPS, None, back.tip, 0)
     yield Piece(Role.ROUNDING, None, back.rounding, 0)
+
+
+def _before_discount(line: ReturnLine, rate: Decimal | None, back: OrderReturn) -> Iterator[Piece]:
+    """What was sold at its price, and the discount on it, as the sale has them."""
+    uid = line.taxes[0].tax_uid if line.taxes else ""
+    tax = OrderTax(uid, "", rate, back.kinds.get(uid, ""), 0) if rate is not None else None
+    net, vat = discount.before(discount.Priced(line.total, line.tax, line.discount), tax)
+    yield Piece(Role.REVENUE, rate, net + vat, vat)
+    yield Piece(Role.DISCOUNT, rate, line.total - net - vat, line.tax - vat)
 
 
 def _rate(line: ReturnLine, back: OrderReturn, currency: str) -> Decimal | None:
@@ -87,6 +105,10 @@ def _placed(piece: Piece, pool: Sequence[Line]) -> list[Line] | None:
     """A piece on the lines of its kind; None when they do not hold that much."""
     if not piece.total and not piece.tax:
         return []
+    if piece.role in AS_BOOKED and not piece.tax:
+        booked = [line for line in pool if line.role is piece.role]
+        if len(booked) == 1 and booked[0].vat:
+            return list(remainder.part(booked, piece.total)) if piece.total <= remainder.gross(booked) else None
     places = _candidates(piece, pool)
     if len(places) == 1:
         return [replace(places[0], amount=piece.total - piece.tax, vat=piece.tax)]

@@ -14,14 +14,24 @@ from datetime import UTC, date, datetime
 
 from connections.providers.square.payloads import Order, OrderLine, OrderTax, Payment, ServiceCharge, Tender
 from mappings.bookkeeping import context as given
+from mappings.bookkeeping import discount, giftcard, tips
 from mappings.bookkeeping.context import Context, Waits, written
+from mappings.bookkeeping.conventions import Conventions, Discounts, Service
 from mappings.bookkeeping.legs import Document, LegKind, LegPlan, Line, ProblemKind
 from mappings.resolution import Case
 from mappings.roles import Role
 
 HOUSE_ACCOUNT = "SQUARE_ACCOUNT"
 # The order in which the lines stand, so that equal sales read equal.
-SALES_ROLES = (Role.REVENUE, Role.SERVICE_CHARGE, Role.TIPS, Role.GIFT_CARD, Role.ROUNDING)
+SALES_ROLES = (
+    Role.REVENUE,
+    Role.DISCOUNT,
+    Role.SERVICE_CHARGE,
+    Role.TIPS,
+    Role.GIFT_CARD,
+    Role.BREAKAGE,
+    Role.ROUNDING,
+)
 END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 
 
@@ -47,23 +57,31 @@ def sale_date(payment: Payment, order: Order, context: Context) -> date:
 
 
 def plan_sale(payment: Payment, order: Order, context: Context) -> LegPlan:
+    paid = sum(tender.amount for tender in payments_of(order))
+    on = sale_date(payment, order, context)
+    return leg_of(order, context, on=on, paid=paid, receipt_number=payment.receipt_number)
+
+
+def leg_of(order: Order, context: Context, *, on: date, paid: int, receipt_number: str) -> LegPlan:
+    """The sale of an order for which `paid` came in: less than its lines where it takes goods back in exchange."""
     leg = LegPlan(
         kind=LegKind.SALE,
         source_id=order.id,
         ordinal=0,
         document=Document.SALES_ENTRY,
         journal=context.sales_journal,
-        date=sale_date(payment, order, context),
+        date=on,
         currency=order.currency,
         main_account=None,
         debtor=None,
         order_id=order.id,
         stands_alone=context.sales_grouping == "per_payment",
         location=context.location,
-        receipt_number=payment.receipt_number,
+        receipt_number=receipt_number,
     )
+    leg = replace(leg, conventions=given.conventions_of(leg, context))
     try:
-        return _with_lines(_with_debtor(leg, order, context), order, context)
+        return _with_lines(_with_debtor(leg, order, context), order, paid, context)
     except Waits as wait:
         return given.waiting(leg, wait.problem)
 
@@ -86,15 +104,17 @@ def house_sentence(order: Order) -> str:
     )
 
 
-def _with_lines(leg: LegPlan, order: Order, context: Context) -> LegPlan:
+def _with_lines(leg: LegPlan, order: Order, paid: int, context: Context) -> LegPlan:
     _check_order(order)
-    difference = _difference(order, context)
+    difference = _difference(order, paid, context)
+    chosen = given.conventions_of(leg, context)
     base = Case(role=Role.REVENUE, on=leg.date, location=context.location, customer_kind=_kind(leg))
     lines = _grouped(
         (
-            *_goods(order, base, context),
-            *_charges(order, base, context),
-            *_tips(order, base, context),
+            *_goods(order, base, chosen, context),
+            *_charges(order, base, chosen, context),
+            *_tips(order, base, chosen, context),
+            *giftcard.spent(order, payments_of(order), base, context),
             *_rounding(order, difference, base, context),
         )
     )
@@ -106,29 +126,55 @@ def _kind(leg: LegPlan) -> str:
     return leg.debtor.kind if leg.debtor else ""
 
 
-def _goods(order: Order, base: Case, context: Context) -> Iterator[Line]:
+def _goods(order: Order, base: Case, chosen: Conventions, context: Context) -> Iterator[Line]:
     for part in order.lines:
         if part.item_type == "GIFT_CARD":
-            yield from _gift_card(part, order, base, context)
+            yield from giftcard.sold(part, order, base, chosen, context)
         else:
-            yield from _taxed(part, order, replace(base, category=part.category), context)
+            yield from _taxed(part, order, replace(base, category=part.category), context, chosen)
 
 
-def _charges(order: Order, base: Case, context: Context) -> Iterator[Line]:
+def _charges(order: Order, base: Case, chosen: Conventions, context: Context) -> Iterator[Line]:
     for charge in order.service_charges:
-        if not charge.is_apportioned:
-            yield from _taxed(charge, order, replace(base, role=Role.SERVICE_CHARGE), context)
+        if charge.is_apportioned:
+            continue
+        if chosen.service is Service.TAXED and charge.total and not charge.taxes:
+            raise _untaxed_service(charge, order)
+        yield from _taxed(charge, order, replace(base, role=Role.SERVICE_CHARGE), context, chosen)
 
 
-def _taxed(part: OrderLine | ServiceCharge, order: Order, case: Case, context: Context) -> Iterator[Line]:
-    """What came to 0.00 without tax (given away, fully discounted) has nothing to book and needs no rule."""
-    if not part.total and not part.tax:
+def _taxed(
+    part: OrderLine | ServiceCharge, order: Order, case: Case, context: Context, chosen: Conventions
+) -> Iterator[Line]:
+    """What came to 0.00 without tax (given away, fully discounted) has nothing to book and needs no rule, unless its
+    discount stands on an account of its own.
+    """
+    less = part.discount if isinstance(part, OrderLine) else 0
+    contra = less if chosen.discounts is Discounts.CONTRA else 0
+    if not part.total and not part.tax and not contra:
         return
     tax = _tax_of(part, order)
     if tax:
         case = replace(case, tax_name=tax.name, tax_rate=tax.percentage)
     match = given.rule_for(case, context)
-    yield given.sales_line(match, part.total - part.tax, vat=part.tax, rate=tax.percentage if tax else None)
+    why = chosen.words("discounts") if less else ""
+    if contra:
+        yield from discount.lines(
+            discount.Priced(part.total, part.tax, contra), tax, match, case, context=context, why=why
+        )
+        return
+    why = why or (chosen.words("service") if isinstance(part, ServiceCharge) else "")
+    rate = tax.percentage if tax else None
+    yield given.sales_line(match, part.total - part.tax, vat=part.tax, rate=rate, because=why)
+
+
+def _untaxed_service(charge: ServiceCharge, order: Order) -> Waits:
+    sentence = (
+        f"Square charged no tax on a service charge of {written(charge.total, order.currency)}, and the division's "
+        "conventions say that service is always taxed. Correct the charge in Square, book this sale by hand, or "
+        "choose 'with the tax that Square charged'."
+    )
+    return Waits(ProblemKind.UNMAPPED_TAX, sentence, "service charge without tax")
 
 
 def _tax_of(part: OrderLine | ServiceCharge, order: Order) -> OrderTax | None:
@@ -157,23 +203,11 @@ def _tax_of(part: OrderLine | ServiceCharge, order: Order) -> OrderTax | None:
     return taxes[0] if taxes else None
 
 
-def _gift_card(part: OrderLine, order: Order, base: Case, context: Context) -> Iterator[Line]:
-    """A multi-purpose voucher: a debt to its holder, no VAT until it is spent."""
-    if part.tax or part.taxes:
-        sentence = (
-            f"A gift card of {written(part.total, order.currency)} was sold with tax. Vouchers taxed at their sale are "
-            "not supported yet: book this sale by hand."
-        )
-        raise Waits(ProblemKind.UNSUPPORTED, sentence, "gift card with tax")
-    if part.total:
-        yield given.sales_line(given.rule_for(replace(base, role=Role.GIFT_CARD), context), part.total)
-
-
-def _tips(order: Order, base: Case, context: Context) -> Iterator[Line]:
+def _tips(order: Order, base: Case, chosen: Conventions, context: Context) -> Iterator[Line]:
     """Tips belong to payments: the tip of the sale is that of all its tenders."""
     tip = sum(tender.tip for tender in payments_of(order))
     if tip:
-        yield given.sales_line(given.rule_for(replace(base, role=Role.TIPS), context), tip)
+        yield from tips.lines(given.rule_for(replace(base, role=Role.TIPS), context), tip, chosen)
 
 
 def _rounding(order: Order, difference: int, base: Case, context: Context) -> Iterator[Line]:
@@ -188,12 +222,12 @@ def _rounding(order: Order, difference: int, base: Case, context: Context) -> It
 
 
 def _check_order(order: Order) -> None:
-    if order.has_returns:
+    if order.has_returns and not order.is_exchange:
         sentence = (
-            "The order takes goods back and sells others (an exchange). Exchanges are not supported yet: book the "
-            f"difference of {written(order.total, order.currency)} by hand."
+            f"The order takes goods back and sells none, yet {written(order.net, order.currency)} was paid on it. "
+            "Check it in Square; book it by hand when it is right."
         )
-        raise Waits(ProblemKind.UNSUPPORTED, sentence, "exchange")
+        raise Waits(ProblemKind.UNSUPPORTED, sentence, "payment on a return")
     parts: list[OrderLine | ServiceCharge] = [*order.lines, *order.service_charges]
     tenders = [min(tender.amount, tender.tip) for tender in payments_of(order)]
     lowest = min(*(min(part.total, part.tax) for part in parts), *tenders, 0)
@@ -212,9 +246,8 @@ def no_lines_sentence(order: Order) -> str:
     )
 
 
-def _difference(order: Order, context: Context) -> int:
+def _difference(order: Order, paid: int, context: Context) -> int:
     """Tenders minus what they pay for. Raises `Waits` beyond the limit."""
-    paid = sum(tender.amount for tender in payments_of(order))
     owed = _owed(order)
     if paid != owed and not order.lines:
         raise Waits(ProblemKind.NO_LINES, no_lines_sentence(order))
@@ -231,7 +264,8 @@ def _difference(order: Order, context: Context) -> int:
 def _owed(order: Order) -> int:
     lines = sum(line.total for line in order.lines)
     charges = sum(charge.total for charge in order.service_charges if not charge.is_apportioned)
-    return lines + charges + sum(tender.tip for tender in payments_of(order)) + order.rounding
+    tip = sum(tender.tip for tender in payments_of(order))
+    return lines + charges + tip + order.rounding - sum(back.total for back in order.returns)
 
 
 def _grouped(lines: Iterable[Line]) -> tuple[Line, ...]:

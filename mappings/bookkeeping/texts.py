@@ -27,7 +27,7 @@ KIND_WORDS = {
     LegKind.SOURCE_FEE: "external fee",
     LegKind.REFUND_FEE: "refund fee",
 }
-OF_SALES = (LegKind.SALE, LegKind.REFUND)
+OF_SALES = (LegKind.SALE, LegKind.REFUND, LegKind.BREAKAGE)
 
 
 def your_ref(reference: str) -> str:

@@ -22,7 +22,7 @@ from audit.adminkit import (
     range_filter,
 )
 from audit.models import AuditEntry
-from sync.admin import legs, shown, timeline
+from sync.admin import conventions, legs, shown, timeline
 from sync.admin.verbs import POSTING_VERBS, stake_of
 from sync.legs import plan_of
 from sync.models import Posting, SyncItem, SyncLane, SyncRun
@@ -103,6 +103,7 @@ class PostingAdmin(DetailAdmin):
             "remedy": found,
             "movements": legs.movements(moved, row.currency, names),
             "body": pretty_json(row.body),
+            "conventions": conventions.used_by(row),
             "legs": _legs(row),
             "leg_count": number(row.legs.count()),
             "lane_url": admin_url(SyncLane, row.lane_id),

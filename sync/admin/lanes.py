@@ -159,6 +159,7 @@ class SyncLaneAdmin(MoneyPage, BackOfficeAdmin):
                     "clearing_grouping",
                     "day_closes_after_hours",
                     "books_payouts",
+                    "rounding_limit",
                     "adopts",
                 )
             },

@@ -47,7 +47,12 @@ def _of_payout(data: Any) -> list[tuple[str, Any]]:
     return _payout_facts(payloads.payout(data))
 
 
-_READERS = {"payment": _of_payment, "refund": _of_refund, "payout": _of_payout}
+def _of_expiry(data: Any) -> list[tuple[str, Any]]:
+    """Square tells nothing of it: what is shown is what a person stated."""
+    return [("Stated as expired", shown.money(data["amount"], data["currency"])), ("On", data["on"])]
+
+
+_READERS = {"payment": _of_payment, "refund": _of_refund, "payout": _of_payout, "expiry": _of_expiry}
 
 
 def _payout_facts(payout: Payout) -> list[tuple[str, Any]]:

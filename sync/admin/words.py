@@ -17,6 +17,8 @@ WORDS = {
     "item.dismissed": "record dismissed",
     "item.wait_over": "what the record waited for has happened",
     "item.mapping_changed": "a mapping changed, so it is tried again",
+    "item.conventions_changed": "the conventions changed, so it is looked at again",
+    "expiry.added": "gift cards stated as expired",
     "item.released": "record from before go-live released",
     "item.reinstated": "dismissed record taken up again",
     "item.replayed": "record replayed",

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from sync.flows import entries
 from sync.flows.base import Flow, Stream
+from sync.flows.expiries import EXPIRIES
 from sync.flows.payments import PAYMENTS
 from sync.flows.payouts import PAYOUTS
 from sync.flows.refunds import REFUNDS
@@ -12,7 +13,7 @@ from sync.models import SyncLane
 
 def square_streams(lane: SyncLane) -> Sequence[Stream]:
     """What a Square lane reads, in the order in which one needs the other: a refund its sale, a payout both."""
-    return (PAYMENTS, REFUNDS, PAYOUTS) if lane.books_payouts else (PAYMENTS, REFUNDS)
+    return (PAYMENTS, REFUNDS, EXPIRIES, *((PAYOUTS,) if lane.books_payouts else ()))
 
 
 FLOWS: dict[str, Flow] = {

@@ -221,7 +221,8 @@ def _money_body(legs: Sequence[Leg], plans: Sequence[LegPlan]) -> tuple[Sequence
 
 def _money_line(leg: Leg, plan: LegPlan, line: Line) -> MoneyLine:
     return MoneyLine(
-        gl_account=line.account.id, amount=line.amount, date=plan.date, account=line.debtor, vat_code=line.vat_code,
+        gl_account=line.account.id, amount=line.amount + line.vat, date=plan.date, account=line.debtor,
+        vat_code=line.vat_code, vat=line.vat if line.states_vat else None,
         description=texts.line_text(plan, line, reference=leg.reference), cost_center=line.cost_center,
         our_ref=getattr(leg, "our_ref", None) if line.debtor else None, cost_unit=line.cost_unit,
     )  # fmt: skip

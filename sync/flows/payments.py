@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,7 +12,10 @@ from connections.providers.square import payloads
 from connections.providers.square.payloads import Order, Payment
 from mappings import decisions
 from mappings.bookkeeping import payments as bookkeeping
-from mappings.bookkeeping.legs import Debtor, Problem, ProblemKind
+from mappings.bookkeeping.context import Context
+from mappings.bookkeeping.legs import Problem, ProblemKind
+from sync import settled
+from sync.exchanges import Exchanges, exchanges_ready
 from sync.flows import records
 from sync.flows.base import Page, Record, Resolution, Stream, Work
 from sync.models import LaneLocation, SyncItem
@@ -81,9 +85,14 @@ class _Row:
             updated_at=payment.updated_at, took_place_at=payment.took_place_at,
             local_day=records.local_day(self.feed, payment.took_place_at), currency=payment.currency,
             amount=payment.total, payload=payload,
-            digest=records.digest([records.lasting(payment), records.lasting(parsed)]),
+            digest=records.digest([records.lasting(payment), records.lasting(parsed), *_given_back(payment, parsed)]),
             is_unfinished=bool(self.order_id) and is_unfinished(parsed),
         )  # fmt: skip
+
+
+def _given_back(payment: Payment, order: Order | None) -> list[int]:
+    """Of a cancelled order it matters how much of its deposit went back; else the refund is a record of its own."""
+    return [payment.refunded] if order and order.state == "CANCELED" else []
 
 
 def _customer(payment: Payment, order: Order | None) -> str:
@@ -106,26 +115,44 @@ def resolve(work: Work, items: Sequence[SyncItem]) -> list[Resolution]:
         unknown_go_collective=lane.unknown_customers == "collective", decided=work.decisions,
     )  # fmt: skip
     corrected = records.corrections(work, (item.source_id for item in items))
-    return [
-        _resolve(work, item, debtors.of(item.customer_id, on=item.local_day), corrected.get(item.source_id, ()))
-        for item in items
-    ]
+    book = settled.conventions(work, items)
+    exchanges = Exchanges(work)
+    found: dict[int, Resolution] = {}
+    # Exchanges last: the sale that goods come back from may stand in the same batch.
+    for item in sorted(items, key=exchanges.is_one):
+        debtor = debtors.of(item.customer_id, on=item.local_day)
+        context = records.context_of(work, item, debtor, book)
+        found[item.pk] = _resolve(work, item, context, exchanges, corrected.get(item.source_id, ()))
+        exchanges.note(found[item.pk])
+    return [found[item.pk] for item in items]
 
 
-def _resolve(work: Work, item: SyncItem, debtor: Debtor | Problem, corrected: Sequence[int]) -> Resolution:
+def _resolve(
+    work: Work, item: SyncItem, context: Context, exchanges: Exchanges, corrected: Sequence[int]
+) -> Resolution:
     try:
         payment = payloads.payment(item.payload["payment"])
         order = payloads.order(item.payload["order"]) if item.payload.get("order") else None
     except Unreadable as error:
         return Resolution(item, (), problem=records.unreadable(error))
+    if order and order.is_exchange:
+        context = replace(context, origins=exchanges.origins(order, item))
     is_completed = payment.status == "COMPLETED"
     unfinished = is_completed and is_unfinished(order)
     early = records.waits_for_go_live(work, item) if is_completed else None
     if early:
         return Resolution(item, (), problem=early, is_unfinished=unfinished)
-    plan = bookkeeping.plan(payment, order, records.context_of(work, item, debtor))
+    plan = bookkeeping.plan(payment, order, context)
     plan = records.without_corrected_fees(item, plan, corrected)
     return records.resolution(work, item, plan, is_unfinished=unfinished)
 
 
-PAYMENTS = Stream(name=NAME, kind=KIND, overlap=timedelta(minutes=5), pages=pages, again=again, resolve=resolve)
+PAYMENTS = Stream(
+    name=NAME,
+    kind=KIND,
+    overlap=timedelta(minutes=5),
+    pages=pages,
+    again=again,
+    resolve=resolve,
+    ready=exchanges_ready,
+)

@@ -17,6 +17,7 @@ from connections.providers.payload import LONGEST_ID, PUNCTUATION
 from connections.providers.square import payloads
 from connections.providers.square.payloads import Order
 from mappings.bookkeeping.context import Context
+from mappings.bookkeeping.conventions import ConventionBook
 from mappings.bookkeeping.legs import Debtor, LegKind, LegPlan, Plan, Problem, ProblemKind
 from mappings.bookkeeping.references import reference
 from sync.flows.base import Record, Resolution, Work
@@ -122,8 +123,10 @@ def without_corrected_fees(item: SyncItem, plan: Plan, corrected: Sequence[int])
     return replace(plan, legs=tuple(legs), notes=tuple(notes))
 
 
-def context_of(work: Work, item: SyncItem, debtor: Debtor | Problem) -> Context:
-    """The lane's choices and the division's decisions, for one record."""
+def context_of(
+    work: Work, item: SyncItem, debtor: Debtor | Problem, conventions: ConventionBook | None = None
+) -> Context:
+    """The lane's choices and the division's decisions, for one record. `conventions`: with those of booked legs."""
     lane, decided, location = work.lane, work.decisions, item.location
     return Context(
         rulebook=decided.rulebook, debtor=debtor, receivables=decided.receivables,
@@ -132,7 +135,9 @@ def context_of(work: Work, item: SyncItem, debtor: Debtor | Problem) -> Context:
         clearing_account=decided.journal_account(lane.clearing_journal), cash_journal=lane.cash_journal,
         cash_account=decided.journal_account(lane.cash_journal),
         sales_grouping="daily_summary" if lane.sales_grouping == "daily_summary" else "per_payment",
-        accepted_currency=location.currency,
+        accepted_currency=location.currency, tender_journals=decided.tender_journals,
+        rounding_limit=lane.rounding_limit, vat_journals=decided.vat_journals,
+        conventions=conventions or ConventionBook(decided.conventions),
     )  # fmt: skip
 
 

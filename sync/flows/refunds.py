@@ -14,9 +14,11 @@ from connections.providers.errors import Unreadable
 from connections.providers.square import payloads
 from connections.providers.square.payloads import Order, PaymentRefund
 from mappings.bookkeeping import refund as bookkeeping
+from mappings.bookkeeping.conventions import ConventionBook
 from mappings.bookkeeping.legs import LegKind, LegPlan, Plan, Problem, ProblemKind
 from mappings.bookkeeping.refund import RefundContext
 from mappings.bookkeeping.reversal import reverse
+from sync import settled
 from sync.flows import records
 from sync.flows.base import Page, Record, Resolution, Stream, Work
 from sync.legs import plan_of
@@ -26,6 +28,7 @@ from sync.models import LaneLocation, Leg, SyncItem
 NAME, KIND = "refunds", "refund"
 COMPLETED = "COMPLETED"
 BOOKED = (LegState.POSTING, LegState.POSTED, LegState.CONFIRMED)
+NO_SALE = ("OPEN", "CANCELED")
 
 
 def pages(work: Work, feed: LaneLocation, begin: datetime, end: datetime) -> Iterator[Page]:
@@ -92,6 +95,9 @@ class _Sales:
     """What a batch of refunds needs to know of the sales they give back."""
 
     order_of: Mapping[str, str]
+    paid_by: Mapping[str, str]
+    deposits: frozenset[str]
+    book: ConventionBook
     sales: Mapping[str, LegPlan]
     credits: dict[str, list[LegPlan]] = field(default_factory=lambda: defaultdict(list))
     receipts: Mapping[str, LegPlan] = field(default_factory=dict)
@@ -108,10 +114,14 @@ def resolve(work: Work, items: Sequence[SyncItem]) -> list[Resolution]:
 def _sales(work: Work, items: Sequence[SyncItem]) -> _Sales:
     payments = {item.parent_id for item in items if item.parent_id}
     paid = SyncItem.objects.filter(lane=work.lane, kind="payment", source_id__in=payments)
-    order_of = {source: order for source, order in paid.values_list("source_id", "order_id") if order}
+    rows = list(paid.values_list("source_id", "order_id", "tender", "payload__order__state"))
+    order_of = {source: order for source, order, _, _ in rows if order}
     legs = Leg.objects.filter(lane=work.lane, is_reversal=False, state__in=STANDING)
     found = _Sales(
         order_of=order_of,
+        paid_by={source: tender for source, _, tender, _ in rows},
+        deposits=_deposits(work, {source: order for source, order, _, state in rows if state in NO_SALE}),
+        book=settled.conventions(work, items),
         sales={leg.order_id: plan_of(leg) for leg in legs.filter(kind=LegKind.SALE, order_id__in=order_of.values())},
         receipts=_receipts(legs, payments),
         returns=_returns(work, {item.order_id for item in items if item.order_id}),
@@ -119,6 +129,13 @@ def _sales(work: Work, items: Sequence[SyncItem]) -> _Sales:
     for leg in _standing_credits(legs, set(order_of.values())):
         found.credits[leg.order_id].append(plan_of(leg))
     return found
+
+
+def _deposits(work: Work, order_of: Mapping[str, str]) -> frozenset[str]:
+    """Payments on orders that are no sale: not completed, and without a sale that waits."""
+    sold = Leg.objects.filter(lane=work.lane, kind=LegKind.SALE, order_id__in=order_of.values())
+    owed = set(sold.exclude(state=LegState.DISMISSED).values_list("order_id", flat=True))
+    return frozenset(payment for payment, order in order_of.items() if order and order not in owed)
 
 
 def _receipts(legs: QuerySet[Leg], payments: set[str]) -> dict[str, LegPlan]:
@@ -172,18 +189,20 @@ def _context(work: Work, item: SyncItem, refund: PaymentRefund, order: Order | N
     sale = sales.sales.get(sold)
     nobody = Problem(ProblemKind.WAITS_FOR_SALE, "A refund is booked on the customer of its sale.")
     return RefundContext(
-        usual=records.context_of(work, item, sale.debtor if sale and sale.debtor else nobody),
+        usual=records.context_of(work, item, sale.debtor if sale and sale.debtor else nobody, sales.book),
         sale=sale,
         earlier=tuple(sales.credits[sold]) if sold else (),
         siblings=sales.returns.get(refund.order_id, frozenset()) - {refund.id},
         receipt=sales.receipts.get(refund.payment_id),
         order=order,
         completed_at=item.took_place_at,
+        paid_by=sales.paid_by.get(refund.payment_id, ""),
+        is_deposit=refund.payment_id in sales.deposits,
     )
 
 
 def ready(work: Work) -> QuerySet[SyncItem]:
-    """Refunds that waited for a sale which stands now."""
+    """Refunds that waited for a sale which stands now, or for the receipt of a deposit that there is no sale of."""
     sold = Leg.objects.filter(lane=work.lane, kind=LegKind.SALE, state__in=STANDING, is_reversal=False)
     paid = SyncItem.objects.filter(
         lane=work.lane, source_id=OuterRef("parent_id"), kind="payment", order_id__in=sold.values("order_id")
@@ -191,7 +210,11 @@ def ready(work: Work) -> QuerySet[SyncItem]:
     waiting = SyncItem.objects.filter(
         lane=work.lane, kind=KIND, state=ItemState.WAITING, problem_kind=ProblemKind.WAITS_FOR_SALE
     )
-    return waiting.filter(Exists(paid))
+    received = Leg.objects.filter(lane=work.lane, kind=LegKind.RECEIPT, state__in=STANDING, after_sale=False)
+    deposits = SyncItem.objects.filter(
+        lane=work.lane, source_id=OuterRef("parent_id"), kind="payment", payload__order__state__in=NO_SALE
+    )
+    return waiting.filter(Exists(paid) | Exists(deposits.filter(pk__in=received.values("item"))))
 
 
 REFUNDS = Stream(

@@ -35,9 +35,10 @@ AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 TYPES = {
     "1300": 20, "1105": 12, "1000": 10, "1110": 12, "8000": 110, "8001": 110, "8002": 110, "8010": 110, "8003": 110,
     "2150": 60, "2160": 60, "4960": 120, "4965": 121, "4990": 120, "1310": 20, "1111": 12, "4500": 121, "2999": 24,
-    "1290": 12, "1291": 90, "1292": 90, "1293": 55, "2998": 90, "4970": 120,
+    "8090": 110, "8150": 110, "8160": 110, "1290": 12, "1291": 90, "1292": 90, "1293": 55, "2998": 90, "4970": 120,
 }  # fmt: skip
 VAT_ACCOUNTS = {"2": "1500", "1": "1501"}
+CODE_RATES = {"2": 21, "1": 9}
 RATES = {"VAT 21": "21.0", "VAT 9": "9.0", "VAT 0": "0", "Tourist tax 13": "13"}
 
 
@@ -50,6 +51,7 @@ def rule(number: int, role: Role, code: str, vat_code: str = "", **narrowed: Any
         id=number, role=role, account=account(code), vat_code=vat_code,
         cost_center=narrowed.pop("cost_center", ""), cost_unit=narrowed.pop("cost_unit", ""),
         effective_from=narrowed.pop("effective_from", date(2026, 1, 1)), vat_account=VAT_ACCOUNTS.get(vat_code, ""),
+        code_rate=Decimal(CODE_RATES.get(vat_code, 0)), claim_account="1510" if vat_code in CODE_RATES else "",
         **narrowed,
     )  # fmt: skip
 
@@ -137,6 +139,7 @@ def external(total: int, kind: str, **changed: Any) -> Payment:
 
 def tender(paid: Payment, **changed: Any) -> Tender:
     kind = {"CARD": "CARD", "EXTERNAL": "OTHER"}.get(paid.source_type, paid.source_type)
+    kind = "SQUARE_GIFT_CARD" if paid.is_gift_card else kind
     base = Tender(
         id=paid.id, payment_id=paid.id, kind=kind, amount=paid.total, tip=paid.tip, created_at=paid.created_at
     )

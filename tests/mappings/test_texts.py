@@ -87,7 +87,8 @@ def test_a_leg_explains_itself() -> None:
         "by EUR 13.10.",
         "EUR 10.00 with VAT code 2 and EUR 2.10 of VAT on revenue, GL account 8000: rule 1: revenue at 21 %, since "
         "2026-01-01.",
-        "EUR 1.00 with VAT code NV and EUR 0.00 of VAT on tips, GL account 2150: rule 5: tips, since 2026-01-01.",
+        "EUR 1.00 with VAT code NV and EUR 0.00 of VAT on tips, GL account 2150: rule 5: tips, since 2026-01-01; "
+        "tips payable by default.",
         "It is an entry of its own and never part of a daily summary.",
     ]
     receipt = explain(LEGS[1])

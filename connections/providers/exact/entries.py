@@ -40,7 +40,8 @@ class SalesLine:
 class MoneyLine:
     """`amount` is the movement of the bank or cash account: a receipt is positive, a fee negative.
 
-    `account` is the customer (for receivables), `our_ref` the number of the sales entry it settles.
+    `account` is the customer (for receivables), `our_ref` the number of the sales entry it settles. `vat` is inside the
+    amount and overrides Exact's own computation; None leaves it to Exact.
     """
 
     gl_account: str
@@ -50,6 +51,7 @@ class MoneyLine:
     account: str = ""
     our_ref: int | None = None
     vat_code: str = ""
+    vat: int | None = None
     cost_center: str = ""
     cost_unit: str = ""
 
@@ -134,6 +136,7 @@ def _money_line(line: MoneyLine, currency: str) -> dict[str, Any]:
             "Account": line.account,
             "OurRef": line.our_ref,
             "VATCode": line.vat_code,
+            "AmountVATFC": None if line.vat is None else to_decimal(line.vat, currency),
             "CostCenter": line.cost_center,
             "CostUnit": line.cost_unit,
         }

@@ -89,6 +89,7 @@ class VATCode:
     percentage: Decimal
     gl_to_pay: str
     gl_to_pay_code: str
+    gl_to_claim_code: str
     country: str
     is_blocked: bool
 

@@ -116,6 +116,7 @@ def vat_code(row: Row) -> VATCode:
         percentage=reader.optional_decimal("Percentage"),
         gl_to_pay=guid(reader, "GLToPay"),
         gl_to_pay_code=trimmed(reader, "GLToPayCode"),
+        gl_to_claim_code=trimmed(reader, "GLToClaimCode"),
         country=trimmed(reader, "Country"),
         is_blocked=reader.optional_flag("IsBlocked"),
     )
@@ -293,7 +294,17 @@ JOURNALS = Resource(
 )
 VAT_CODES = Resource(
     "vat/VATCodes",
-    (*CODED, "Type", "VATTransactionType", "Percentage", "GLToPay", "GLToPayCode", "Country", "IsBlocked"),
+    (
+        *CODED,
+        "Type",
+        "VATTransactionType",
+        "Percentage",
+        "GLToPay",
+        "GLToPayCode",
+        "GLToClaimCode",
+        "Country",
+        "IsBlocked",
+    ),
     vat_code,
 )
 ACCOUNTS = Resource(

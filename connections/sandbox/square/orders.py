@@ -106,6 +106,19 @@ def totals(basket: Basket, *, tip: int, rounding: int) -> Json:
     return data
 
 
+def take_back(order: Json, back: Json) -> None:
+    """An exchange: the return beside the sale, and net amounts of the two. Guess: `total_money` is that of the sale.
+
+    # Reference: OpenAPI Order.returns ("part of an itemized return or exchange"), net_amounts (sale less return).
+    """
+    returned = back["return_amounts"]
+    order["returns"] = [back]
+    order["return_amounts"] = returned
+    for name, money in order["net_amounts"].items():
+        money["amount"] -= returned[name]["amount"]
+    order["net_amount_due_money"]["amount"] -= returned["total_money"]["amount"]
+
+
 def _line(basket: Basket, spec: LineSpec, result: LineResult, discounts: list[Json], charge_uids: list[str]) -> Json:
     each = half_up(Fraction(spec.gross) / Fraction(Decimal(spec.quantity)))
     data: Json = {

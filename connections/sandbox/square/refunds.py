@@ -107,14 +107,14 @@ def _resolved(state: State, payment: Record, spec: RefundSpec) -> tuple[RefundSp
         spec = replace(spec, tip=tip, rounding=rounding)
         returning.take(returning.left())
     else:
-        returning.take(_quantities(spec.items, returning.left()))
+        returning.take(quantities(spec.items, returning.left()))
     for name, amount in zip(_extras(payment), (spec.tip, spec.rounding), strict=True):
         if amount:
             returning.taken[name] = Fraction(amount)
     return spec, returning
 
 
-def _quantities(items: Mapping[str, str | int | Decimal] | object, left: Mapping[str, Fraction]) -> dict[str, Fraction]:
+def quantities(items: Mapping[str, str | int | Decimal] | object, left: Mapping[str, Fraction]) -> dict[str, Fraction]:
     if isinstance(items, Mapping):
         return {uid: Fraction(Decimal(quantity)) for uid, quantity in items.items()}
     if isinstance(items, (list, tuple)):

@@ -14,14 +14,14 @@ from typing import Any
 
 from connections.sandbox.clock import SandboxClock
 from connections.sandbox.log import RequestLog
-from connections.sandbox.square import customers, settling, times
+from connections.sandbox.square import customers, exchanges, settling, times
 from connections.sandbox.square.control import ACTIONS
 from connections.sandbox.square.facts import Json
 from connections.sandbox.square.front import Front
 from connections.sandbox.square.grants import READ_SCOPES, AccessToken, App, Grants
 from connections.sandbox.square.orders import Basket
 from connections.sandbox.square.settlement import Settlement
-from connections.sandbox.square.specs import ChargeSpec, LineSpec, Tax, TenderSpec
+from connections.sandbox.square.specs import ChargeSpec, Items, LineSpec, Tax, TenderSpec
 from connections.sandbox.square.state import State
 from connections.sandbox.square.till import Sale, ring_up
 from connections.sandbox.wire import Request, Response
@@ -176,6 +176,22 @@ class SquareSandbox(Settlement):
             )
             self.state.ripen()
             return sale
+
+    def exchange(
+        self,
+        sale: Sale,
+        items: Items,
+        lines: Sequence[LineSpec],
+        tenders: Sequence[TenderSpec] = (),
+        *,
+        at: datetime | None = None,
+    ) -> Sale:
+        """One order that takes `items` of the sale back and sells `lines`. What is left to pay is paid by the tenders,
+        what is left to give back is refunded to the sale's first payment."""
+        with self._lock:
+            made = exchanges.exchange(self.state, sale, items, lines, tenders, at=self._time(at))
+            self.state.ripen()
+            return made
 
     def pay(
         self,

@@ -47,15 +47,20 @@ def ring_up(
     rounding: int = 0,
     state: str = "COMPLETED",
     lines_missing: bool = False,
+    back: Json | None = None,
 ) -> Sale:
-    """Raises `ValueError` when a completed order is not paid exactly."""
-    amounts = shared(basket.result.total + rounding, tenders, must_match=state == "COMPLETED")
+    """`back`: what the order takes back in exchange. Raises `ValueError` when a completed order is not paid exactly."""
+    returned = back["return_amounts"]["total_money"]["amount"] if back else 0
+    due = max(basket.result.total + rounding - returned, 0)
+    amounts = shared(due, tenders, must_match=state == "COMPLETED")
     sold = Sold(location_id, basket.ids.order(), basket.currency, customer_id, at)
     pairs = [
         (spec, take(basket.state, spec, amount, replace(sold, at=at - _BETWEEN_TENDERS * (len(tenders) - 1 - place))))
         for place, (spec, amount) in enumerate(zip(tenders, amounts, strict=True))
     ]
     order = _order(basket, sold, pairs, rounding=rounding, state=state)
+    if back:
+        orders.take_back(order, back)
     if lines_missing:
         basket.state.hidden_lines[sold.order_id] = order.pop("line_items")
     _keep(basket.state, order, sold)

@@ -47,6 +47,10 @@ def make_everything_else(world: World) -> None:
         sale = square.sell("Utrecht", MORNING, lines, [TenderSpec(tip=50)], discount=50, service_charges=charges)
         square.refund(sale.payment_ids[0], items={sale.order["line_items"][0]["uid"]: "2"}, destination=destination)
         square.refund(sale.payment_ids[0], items="all")
+    for dearer in (2000, 100):
+        sale = square.sell("Utrecht", MORNING, lines[1:], [TenderSpec()])
+        tenders = [TenderSpec()] if dearer > 1000 else []
+        square.exchange(sale, "all", [LineSpec("New", dearer)], tenders)
     square.refund_unlinked("Utrecht", 100)
     square.dispute(world.sell(app_fee=10).payment_ids[0], 400)
     for kind in FACTS["enums"]["ActivityType"]:

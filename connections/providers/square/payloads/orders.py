@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, TypeVar
 
 from connections.providers.errors import Unreadable
 from connections.providers.payload import Reader
@@ -14,6 +14,7 @@ from connections.providers.square.payloads.amounts import amount, money
 
 APPORTIONED = "APPORTIONED_TREATMENT"
 HIGHEST_RATE = 1000
+Fact = TypeVar("Fact")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,7 @@ class ReturnLine:
     total: int
     tax: int
     taxes: tuple[AppliedTax, ...]
+    discount: int = 0
 
     @property
     def is_itemised(self) -> bool:
@@ -102,7 +104,8 @@ class ReturnLine:
 @dataclass(frozen=True, slots=True)
 class OrderReturn:
     """What an order takes back of one earlier order, "" when Square does not know which. Apportioned charges are inside
-    the lines. `rates`: per cents by the uid of the returned tax and by that of the sale's, since lines may name either.
+    the lines. `rates`: per cents by the uid of the returned tax and by that of the sale's, since lines may name either;
+    `kinds` in the same way: ADDITIVE or INCLUSIVE.
     """
 
     source_order_id: str
@@ -111,6 +114,12 @@ class OrderReturn:
     rates: Mapping[str, Decimal]
     tip: int
     rounding: int
+    kinds: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def total(self) -> int:
+        parts = (*self.lines, *self.service_charges)
+        return sum(part.total for part in parts) + self.tip + self.rounding
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +144,20 @@ class Order:
     updated_at: datetime
     closed_at: datetime | None
     returns: tuple[OrderReturn, ...] = ()
+    stated_net: int | None = None
+
+    @property
+    def is_exchange(self) -> bool:
+        """It sells and takes back at once. Reference: Order.returns, "part of an itemized return or exchange"."""
+        return self.has_returns and bool(self.lines or self.service_charges)
+
+    @property
+    def net(self) -> int:
+        """What it sells less what it takes back, from its own parts; Square states it too (`stated_net`)."""
+        charges = sum(charge.total for charge in self.service_charges if not charge.is_apportioned)
+        tips = sum(tender.tip for tender in self.tenders if tender.is_payment)
+        sold = sum(line.total for line in self.lines) + charges + tips + self.rounding
+        return sold - sum(back.total for back in self.returns)
 
 
 def order(data: Any) -> Order:
@@ -163,7 +186,15 @@ def order(data: Any) -> Order:
         updated_at=reader.time("updated_at"),
         closed_at=reader.optional_time("closed_at"),
         returns=tuple(_return(item) for item in reader.records("returns")),
+        stated_net=_stated_net(reader),
     )
+
+
+def _stated_net(reader: Reader) -> int | None:
+    """Only an exchange is booked by it. Reference: Order.net_amounts, sale money less return money."""
+    net = reader.optional_record("net_amounts")
+    is_exchange = any(True for _ in reader.records("returns")) and any(True for _ in reader.records("line_items"))
+    return amount(net, "total_money") if net and is_exchange else None
 
 
 def _return(reader: Reader) -> OrderReturn:
@@ -173,7 +204,8 @@ def _return(reader: Reader) -> OrderReturn:
         source_order_id=reader.optional_text("source_order_id"),
         lines=tuple(_return_line(item, "source_line_item_uid") for item in reader.records("return_line_items")),
         service_charges=tuple(_return_line(item, "source_service_charge_uid") for item in charges),
-        rates=_returned_rates(reader),
+        rates=_of_taxes(reader, _percentage),
+        kinds=_of_taxes(reader, lambda tax: tax.optional_text("type")),
         tip=sum(amount(item, "applied_money") for item in reader.records("return_tips")),
         rounding=amount(rounding, "amount_money") if rounding else 0,
     )
@@ -190,16 +222,17 @@ def _return_line(reader: Reader, source: str) -> ReturnLine:
         total=amount(reader, "total_money"),
         tax=amount(reader, "total_tax_money"),
         taxes=_applied(reader),
+        discount=amount(reader, "total_discount_money"),
     )
 
 
-def _returned_rates(reader: Reader) -> dict[str, Decimal]:
-    rates: dict[str, Decimal] = {}
+def _of_taxes(reader: Reader, read: Callable[[Reader], Fact]) -> dict[str, Fact]:
+    found: dict[str, Fact] = {}
     for item in reader.records("return_taxes"):
-        rate = _percentage(item)
+        fact = read(item)
         names = (item.optional_text("uid"), item.optional_text("source_tax_uid"))
-        rates |= {name: rate for name in names if name}
-    return rates
+        found |= {name: fact for name in names if name}
+    return found
 
 
 def _line(reader: Reader) -> OrderLine:

@@ -129,3 +129,19 @@ def test_an_amount_is_written_as_a_plain_number_with_its_decimals(amount: Decima
 def test_what_json_or_money_does_not_know_is_refused(value: Any) -> None:
     with pytest.raises(TypeError):
         encode({"a": value})
+
+
+# Fee 1.21 with 21 % inside: the bank moves by 1.21, of which 0.21 is VAT.
+def test_a_bank_line_carries_its_vat_inside_the_amount() -> None:
+    fee = MoneyLine("g4960", -121, "TB-3", DAY, vat_code="2", vat=-21)
+    body = bank_entry(journal="21", currency="EUR", lines=[fee])
+    assert body["BankEntryLines"] == [
+        {
+            "GLAccount": "g4960",
+            "AmountFC": Decimal("-1.21"),
+            "Description": "TB-3",
+            "Date": "2026-01-31",
+            "VATCode": "2",
+            "AmountVATFC": Decimal("-0.21"),
+        }
+    ]
