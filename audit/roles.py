@@ -24,8 +24,16 @@ _MAPS = tuple(
 ROLES: dict[str, tuple[str, ...]] = {
     "Bookkeeper": (*_LOOKS, *_MAPS, "sync.replay_*", "sync.dismiss_*"),
     "Approver": (
-        *_LOOKS, *_MAPS, "mappings.add_convention", "mappings.change_convention", "sync.add_expiry",
-        "sync.replay_*", "sync.dismiss_*", "sync.golive_*", "connections.confirm_division",
+        *_LOOKS,
+        *_MAPS,
+        "mappings.add_convention",
+        "mappings.change_convention",
+        "sync.add_expiry",
+        "sync.add_clearingopening",
+        "sync.replay_*",
+        "sync.dismiss_*",
+        "sync.golive_*",
+        "connections.confirm_division",
     ),
     "Operator": (
         *_LOOKS, "sync.run_*", "sync.change_synclane", "sync.replay_*", "connections.authorise_connection",
@@ -39,7 +47,8 @@ NOBODY = {
     f"{app}.{verb}_{model}"
     for app, model in (
         ("audit", "auditentry"), ("sync", "syncitem"), ("sync", "syncrun"), ("sync", "posting"), ("sync", "leg"),
-        ("sync", "deposit"), ("connections", "vendorcall"),
+        ("sync", "deposit"), ("sync", "clearingproof"), ("sync", "suspensecleared"),
+        ("connections", "vendorcall"),
     )
     for verb in ("add", "change", "delete")
 }  # fmt: skip

@@ -22,7 +22,19 @@ from config.signin import has_shown_factor
 # Apps whose own pages would do harm: a queue schedule can run any function, an authenticator holds secrets.
 HIDDEN = frozenset({"django_q", "account", "mfa"})
 MENU = {
-    "sync": ("Bookings", ("SyncItem", "Posting", "SyncRun", "SyncLane", "Deposit", "Expiry")),
+    "sync": (
+        "Bookings",
+        (
+            "SyncItem",
+            "Posting",
+            "SyncRun",
+            "SyncLane",
+            "Deposit",
+            "Expiry",
+            "ClearingProof",
+            "ClearingOpening",
+        ),
+    ),
     "mappings": (
         "Mappings",
         (

@@ -17,7 +17,7 @@ from connections import clock
 from connections.models import Connection, Division
 from mappings.models import CustomerMapping, Decision, GLMapping
 from sync import health
-from sync.admin import naming, shown
+from sync.admin import clearing, naming, shown
 from sync.admin.naming import Names
 from sync.health import Cause, Doubt, LaneHealth
 from sync.lifecycle import PostingState
@@ -51,6 +51,8 @@ def context(request: HttpRequest) -> dict[str, Any]:
         sections["attention"] = [*_connections(now), *_divisions(), *_undecided()]
         setup = health.set_up()
         sections["guide"] = [] if setup.is_complete else guide(setup)
+    if may(SEES_LANES):
+        sections["attention"] = [*sections.get("attention", ()), *_clearing()]
     return sections
 
 
@@ -216,6 +218,10 @@ def _undecided() -> list[Notice]:
         for count, name, model in rows
         if count
     ]
+
+
+def _clearing() -> list[Notice]:
+    return [Notice(title, sentence, url, "wait") for title, sentence, url in clearing.concerns()]
 
 
 # --- the chart ----------------------------------------------------------------------------------

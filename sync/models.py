@@ -26,7 +26,8 @@ class SyncLane(models.Model):
 
     FLOWS: ClassVar = [("payments", "payments")]
     SALES: ClassVar = [("daily_summary", "daily summary"), ("per_payment", "per payment")]
-    CLEARING: ClassVar = [("per_day", "per day")]
+    CLEARING: ClassVar = [("per_day", "per day"), ("per_payout", "per payout")]
+    LOST: ClassVar = [("loss", "dispute loss"), ("customer", "receivable of a known customer, else dispute loss")]
     UNKNOWN: ClassVar = [("wait", "wait for a person"), ("collective", "book on the collective debtor")]
 
     label = models.CharField(max_length=100, unique=True)
@@ -74,6 +75,7 @@ class SyncLane(models.Model):
         help_text="How far Square's own figures of an order may be apart. What is within goes to the role rounding; "
         "beyond it the record waits.",
     )  # fmt: skip
+    lost_disputes = models.CharField("disputes lost", max_length=10, choices=LOST, default="loss")
     adopts = models.BooleanField(
         "adopt mode", default=False,
         help_text="Look each entry up before it is sent the first time: after a restore, or over existing bookings.",
@@ -183,7 +185,7 @@ class SyncItem(models.Model):
     entries. `parent_id` is the payment that a refund gives back.
     """
 
-    KINDS: ClassVar = [(kind, kind) for kind in ("payment", "refund", "payout", "expiry")]
+    KINDS: ClassVar = [(kind, kind) for kind in ("payment", "refund", "payout", "dispute", "expiry")]
 
     lane = models.ForeignKey(SyncLane, on_delete=models.PROTECT, related_name="items", db_index=False)
     location = models.ForeignKey(Location, on_delete=models.PROTECT, related_name="+")
@@ -245,10 +247,14 @@ class Settlement(models.Model):
     event = models.CharField(max_length=255, help_text="Square id of the payment or refund.")
     gross = models.BigIntegerField()
     fee = models.BigIntegerField()
+    is_verified = models.BooleanField(default=True, help_text="It was booked when the payout was compared with it.")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["item", "event"], name="settled_once_per_payout")]
-        indexes = [models.Index(fields=["event"], name="settlement_event")]
+        indexes = [
+            models.Index(fields=["event"], name="settlement_event"),
+            models.Index(fields=["item"], name="settlement_unverified", condition=Q(is_verified=False)),
+        ]
 
     def __str__(self) -> str:
         return self.event
@@ -349,6 +355,7 @@ class Leg(models.Model):
         ]
         indexes = [
             models.Index(fields=["lane", "state", "document", "date"], name="leg_work"),
+            models.Index(fields=["lane", "kind", "state"], name="leg_kind"),
             models.Index(fields=["order_id", "kind"], name="leg_order"),
             models.Index(fields=["reference"], name="leg_reference"),
         ]
@@ -399,3 +406,7 @@ class Beat(models.Model):
     @classmethod
     def beat(cls, name: str, *, at: datetime) -> None:
         cls.objects.update_or_create(name=name, defaults={"at": at})
+
+
+# Models that have a module of their own; they name the ones above.
+from sync.proofs import ClearingOpening, ClearingProof, SuspenseCleared  # noqa: E402, F401

@@ -105,10 +105,15 @@ class _Storing:
         self._item(problem)
 
     def _settle(self) -> None:
-        """Keep what a payout says of each payment and refund; a payout that is resolved again says the same."""
-        if self.resolution.settles:
-            said = set(self.item.settlements.values_list("event", flat=True))
-            self.outcome.created += [row for row in self.resolution.settles if row.event not in said]
+        """Keep what a payout says of each payment and refund; a payout that is resolved again says the same, of events
+        that may be booked by now.
+        """
+        said = {row.event: row for row in self.item.settlements.all()} if self.resolution.settles else {}
+        self.outcome.created += [row for row in self.resolution.settles if row.event not in said]
+        for row in self.resolution.settles:
+            if row.is_verified and row.event in said and not said[row.event].is_verified:
+                said[row.event].is_verified = True
+                self.outcome.updates.append((said[row.event], ["is_verified"]))
 
     def _leg(self, reference: str, plan: LegPlan) -> Problem | None:
         """Create or renew one leg; a frozen leg that would differ now is a problem of the record."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
@@ -13,7 +13,7 @@ from connections import clock, credentials
 from connections.models import Division
 from connections.providers.errors import VendorError
 from mappings import reference
-from sync import runs
+from sync import clearing_proof, runs
 from sync.models import Beat, SyncLane, SyncRun
 from sync.runs import NotNow, Slice
 
@@ -98,7 +98,18 @@ def beat() -> None:
 
 
 def nightly() -> None:
-    """Keep tokens alive that no lane used."""
+    """Keep tokens alive that no lane used, and prove each lane's clearing account."""
     for connection in credentials.due_for_keepalive():
         with suppress(VendorError):  # its row says what is wrong, and the work list shows it
             credentials.keep_alive(connection)
+    for lane in SyncLane.objects.filter(is_enabled=True, paused_reason="").order_by("pk"):
+        prove_clearing(lane.pk)
+
+
+def prove_clearing(lane_id: int, by: str = "", day: str = "") -> None:
+    """Prove a lane's clearing account up to a day, else yesterday, and keep the result. A look that failed keeps none:
+    the page shows how old the last one is.
+    """
+    lane = SyncLane.objects.select_related("division__connection").get(pk=lane_id)
+    with suppress(VendorError):
+        clearing_proof.prove_and_keep(lane, date.fromisoformat(day) if day else None, by=by)

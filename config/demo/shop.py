@@ -120,6 +120,10 @@ RULES: tuple[tuple[Role, str, str, dict[str, object]], ...] = (
     (Role.PROCESSING_FEE, "4500", "", {"payout_entry_type": "SUBSCRIPTION_FEE"}),
     (Role.FEE_VAT_PENDING, "2999", "", {}),
     (Role.SUSPENSE, "2990", "", {}),
+    (Role.DISPUTE, "1291", "", {}),
+    (Role.DISPUTE_LOSS, "4970", "", {}),
+    (Role.RESERVE, "1292", "", {}),
+    (Role.LOAN, "1293", "", {}),
 )
 
 

@@ -1,4 +1,5 @@
-"""Clearing per day: one bank or cash entry for the receipts and fees of a journal, day and currency.
+"""Clearing per day: one bank or cash entry for the receipts and fees of a journal, day and currency; or per payout: one
+for everything that a payout settles of a month.
 
 Its lines stay apart, since each carries the reference it is found by; only the entry is shared.
 """
@@ -39,6 +40,17 @@ def entries(legs: Iterable[LegPlan], *, most_lines: int) -> Iterator[tuple[Entry
         ordered = sorted(groups[entry], key=_place)
         for part in _parts(ordered, most_lines):
             yield entry, tuple(part)
+
+
+def of_one_payout(legs: Iterable[LegPlan], *, most_lines: int) -> Iterator[tuple[LegPlan, ...]]:
+    """The legs of one payout and month by day, in as many entries as their lines need.
+
+    Raises `ValueError` for legs of two months, journals or currencies: an entry stands in one period of one journal.
+    """
+    ordered = sorted(legs, key=lambda leg: (leg.date, _place(leg)))
+    if len({entry_of(leg)._replace(date=leg.date.replace(day=1)) for leg in ordered}) > 1:
+        raise ValueError("the legs of a payout's entry must share journal, month and currency")
+    yield from (tuple(part) for part in _parts(ordered, most_lines))
 
 
 def _place(leg: LegPlan) -> tuple[str, int, int]:

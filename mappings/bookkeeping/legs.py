@@ -31,6 +31,7 @@ class LegKind(StrEnum):
     PAYOUT = "payout"
     PAYOUT_ENTRY = "payout_entry"
     BREAKAGE = "breakage"
+    DISPUTE = "dispute"
 
 
 class Document(StrEnum):

@@ -40,6 +40,7 @@ class PayoutContext:
     `transfers`, `returns`: by payout id, what other records booked on the clearing account for payouts sent (minus the
     amount) and for payouts that came back (plus the amount), and no entry of an earlier payout has answered yet.
     `fees_apart`: the seller settles gross; Square takes fees in entries of their own.
+    `since`: the first day of the books (go-live); what moved the balance before is in the opening balance.
     """
 
     usual: Context
@@ -48,6 +49,7 @@ class PayoutContext:
     transfers: Mapping[str, int] = field(default_factory=dict)
     returns: Mapping[str, int] = field(default_factory=dict)
     fees_apart: bool = False
+    since: date = date.min
 
 
 def plan(payout: Payout, entries: tuple[PayoutEntry, ...], context: PayoutContext) -> Plan:
@@ -61,7 +63,7 @@ def plan(payout: Payout, entries: tuple[PayoutEntry, ...], context: PayoutContex
     problem = _currency_problem(payout, placed, context) or _sum_problem(payout, placed)
     if problem:
         return Plan(problem=problem)
-    findings = _findings(placed, context)
+    findings = {found.entry.id: _unless_opening(found, payout, context) for found in _findings(placed, context)}
     legs = (*_transfer(payout, context), *_legs(payout, placed, findings, context))
     return Plan(legs=legs, notes=tuple(_notes(payout, placed, findings, context)))
 
@@ -105,14 +107,27 @@ def _sum_problem(payout: Payout, entries: Sequence[PayoutEntry]) -> Problem | No
     return Problem(ProblemKind.UNBALANCED, sentence)
 
 
-def _findings(entries: Sequence[PayoutEntry], context: PayoutContext) -> dict[str, Finding]:
-    """What each entry leaves to post, by entry id."""
+def _findings(entries: Sequence[PayoutEntry], context: PayoutContext) -> list[Finding]:
+    """What each entry leaves to post."""
     made = [Finding(entry, activity(entry.kind).role, entry.net) for entry in entries if _is_posted(entry)]
     apart = context.fees_apart or any(entry.kind in SETTLED_GROSS for entry in entries)
     made += verification.events(entries, context.payments, context.refunds, fees_apart=apart)
     made += verification.transfers(entries, Check.TRANSFER, context.transfers)
     made += verification.transfers(entries, Check.RETURN, context.returns)
-    return {finding.entry.id: finding for finding in made}
+    return made
+
+
+def _unless_opening(found: Finding, payout: Payout, context: PayoutContext) -> Finding:
+    """What took effect before go-live is part of the balance that the books began with: it is not posted again."""
+    on = _day_of(found.entry, payout, context)
+    if on >= context.since or not found.amount:
+        return found
+    what = f"{found.entry.kind} of {written(found.amount, found.entry.currency)}"
+    return replace(found, amount=0, note=f"{what} is of {on}, before go-live: it is part of the opening balance.")
+
+
+def _day_of(entry: PayoutEntry, payout: Payout, context: PayoutContext) -> date:
+    return context.usual.local_date(entry.effective_at or payout.created_at)
 
 
 def _is_posted(entry: PayoutEntry) -> bool:
@@ -138,7 +153,7 @@ def _legs(
     for place, entry in enumerate(entries):
         found = findings[entry.id]
         if found.amount:
-            on = context.usual.local_date(entry.effective_at or payout.created_at)
+            on = _day_of(entry, payout, context)
             leg = replace(_leg(payout, context), kind=LegKind.PAYOUT_ENTRY, source_id=entry.id, ordinal=place, date=on)
             leg = _booked(replace(leg, tender=entry.kind), _case(found, on, context), found.amount, context)
             yield replace(leg, lines=tuple(_noted(line, found.note) for line in leg.lines))
@@ -195,7 +210,7 @@ def _notes(
 
 def _is_decided(found: Finding, payout: Payout, context: PayoutContext) -> bool:
     """Whether somebody gave this type an account of its own."""
-    on = context.usual.local_date(found.entry.effective_at or payout.created_at)
+    on = _day_of(found.entry, payout, context)
     match = context.usual.rulebook.find(_case(found, on, context))
     return isinstance(match, Match) and bool(match.rule.payout_entry_type)
 

@@ -26,6 +26,7 @@ KIND_WORDS = {
     LegKind.APP_FEE: "platform fee",
     LegKind.SOURCE_FEE: "external fee",
     LegKind.REFUND_FEE: "refund fee",
+    LegKind.DISPUTE: "dispute lost",
 }
 OF_SALES = (LegKind.SALE, LegKind.REFUND, LegKind.BREAKAGE)
 

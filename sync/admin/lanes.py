@@ -50,6 +50,7 @@ class LaneForm(_Form):
         fields = "__all__"
         labels = {
             "go_live": "Go-live date", "sales_grouping": "Sales are booked",
+            "clearing_grouping": "Clearing is booked",
             "day_closes_after_hours": "A day closes (hours after midnight)",
         }  # fmt: skip
         help_texts = {
@@ -59,6 +60,9 @@ class LaneForm(_Form):
             "go_live": "Payments of earlier days wait; each is booked only when somebody releases it.",
             "sales_grouping": "As one entry per day and location, or as one entry per sale. Customers with an account "
             "of their own always get entries of their own.",
+            "clearing_grouping": "One entry per day; or one per payout and month, which what is not paid out yet waits "
+            "for until its month is over. Cash stays per day.",
+            "lost_disputes": "Where the money of a dispute goes that the bank decided against you. VAT is left alone.",
             "day_closes_after_hours": "A day is summed up only then, so that late payments are still in it.",
             "sales_journal": "Sales go here.",
             "clearing_journal": "Its account holds what Square has taken and not yet paid out.",
@@ -87,6 +91,8 @@ class LaneForm(_Form):
             code = cleaned.get(name)
             if division and code:
                 self._check_journal(name, Journal.objects.filter(division=division, code=code).first(), kind, word)
+        if cleaned.get("clearing_grouping") == "per_payout" and not cleaned.get("books_payouts"):
+            self.add_error("clearing_grouping", "Per payout needs the payouts: tick 'book payouts' too.")
         debtor: DebtorAccount | None = cleaned.get("collective_debtor")
         if division and debtor and debtor.division_id != division.pk:
             self.add_error("collective_debtor", f"{debtor} is a customer of another division than {division}.")
@@ -146,7 +152,7 @@ class SyncLaneAdmin(MoneyPage, BackOfficeAdmin):
     search_fields = ("label",)
     autocomplete_fields = ("collective_debtor",)
     # One choice is none: shown, not asked.
-    readonly_fields = ("flow", "clearing_grouping", "paused_reason", "next_run")
+    readonly_fields = ("flow", "paused_reason", "next_run")
     empty = "There is no lane yet. Add one: it says which Square locations are booked in which Exact division, and how."
     fieldsets = (
         (None, {"fields": ("label", "flow", "source", "division")}),
@@ -160,6 +166,7 @@ class SyncLaneAdmin(MoneyPage, BackOfficeAdmin):
                     "day_closes_after_hours",
                     "books_payouts",
                     "rounding_limit",
+                    "lost_disputes",
                     "adopts",
                 )
             },

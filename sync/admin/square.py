@@ -52,7 +52,25 @@ def _of_expiry(data: Any) -> list[tuple[str, Any]]:
     return [("Stated as expired", shown.money(data["amount"], data["currency"])), ("On", data["on"])]
 
 
-_READERS = {"payment": _of_payment, "refund": _of_refund, "payout": _of_payout, "expiry": _of_expiry}
+def _of_dispute(data: Any) -> list[tuple[str, Any]]:
+    dispute = payloads.dispute(data)
+    facts: list[tuple[str, Any]] = [
+        ("State", dispute.state.replace("_", " ").capitalize()),
+        ("Disputed", shown.money(dispute.amount, dispute.currency)),
+        ("Reason", dispute.reason.replace("_", " ").lower()),
+        ("Of payment", dispute.payment_id),
+        ("Dispute", dispute.id),
+    ]
+    return [(label, value) for label, value in facts if value]
+
+
+_READERS = {
+    "payment": _of_payment,
+    "refund": _of_refund,
+    "payout": _of_payout,
+    "dispute": _of_dispute,
+    "expiry": _of_expiry,
+}
 
 
 def _payout_facts(payout: Payout) -> list[tuple[str, Any]]:

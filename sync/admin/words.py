@@ -30,6 +30,7 @@ WORDS = {
     "leg.refused": "leg refused",
     "leg.dismissed": "leg dismissed",
     "leg.reversed": "leg reversed",
+    "leg.cleared_up": "payout entry on suspense cleared up",
     "posting.draft": "entry drafted",
     "posting.sending": "entry sent to Exact",
     "posting.posted": "entry booked in Exact",
@@ -49,6 +50,8 @@ WORDS = {
     "lane.added": "lane added",
     "lane.changed": "lane changed",
     "lane.removed": "lane removed",
+    "lane.clearing_proven": "clearing account compared",
+    "lane.opening_stated": "opening balance of the clearing account stated",
 }
 TONES = {
     "item.waiting": "wait",

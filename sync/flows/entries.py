@@ -17,9 +17,11 @@ from connections.money import to_minor
 from connections.providers.exact import documents, resources
 from connections.providers.exact.entries import MoneyLine, SalesLine, bank_entry, cash_entry, encode, sales_entry
 from connections.providers.exact.payloads import EntryHead, EntryLine
+from connections.providers.http import batches
 from mappings.bookkeeping import clearing, summary, texts
 from mappings.bookkeeping.legs import Document, LegKind, LegPlan, Line, ledger
 from mappings.bookkeeping.references import reference
+from sync.flows import settled
 from sync.flows.base import Draft, Entry, Work
 from sync.legs import plan_of
 from sync.lifecycle import LegState, PostingState
@@ -101,12 +103,29 @@ def _summaries(work: Work) -> Iterator[Draft]:
 def _clearings(work: Work, kinds: Sequence[Document]) -> Iterator[Draft]:
     """Receipts and fees of a closed day: one entry per journal and currency, cut where it grows too long."""
     money = _ready(work).filter(document__in=kinds)
+    if work.lane.clearing_grouping == "per_payout":
+        yield from _per_payout(work, settled.moving(work, money))
+        money = money.exclude(pk__in=settled.moving(work, money).values("pk"))
     keys = money.values_list("document", "journal", "date", "currency").order_by("date", "journal").distinct()
     for document, journal, day, currency in keys:
         found = money.filter(document=document, journal=journal, date=day, currency=currency)
         legs = [leg for leg in found.select_related("location") if _is_closed(work, day, leg.location.timezone)]
         group = f"{work.lane.source.account_id}|{journal}|{day}|{currency}"
         yield from _clearing_parts(work, _with_number(legs), group, _next_ordinal(work, Document(document), group))
+
+
+def _per_payout(work: Work, money: QuerySet[Leg]) -> Iterator[Draft]:
+    """What a payout settles: one entry per payout and month, cut where it grows too long."""
+    for group, ids in settled.groups(work, money, closed=lambda day, zone: _is_closed(work, day, zone)):
+        key = group.key(work.lane.source.account_id)
+        legs = [
+            leg for part in batches(ids, MOST_LINES) for leg in money.filter(pk__in=part).select_related("location")
+        ]
+        ordinal = _next_ordinal(work, Document.BANK_ENTRY, key)
+        plans = {_place(plan): (leg, plan) for leg, plan in ((leg, plan_of(leg)) for leg in _with_number(legs))}
+        parts = clearing.of_one_payout((plan for _, plan in plans.values()), most_lines=MOST_LINES)
+        for number, part in enumerate(parts):
+            yield _draft(work, [plans[_place(plan)][0] for plan in part], group=key, ordinal=ordinal + number)
 
 
 def _clearing_parts(work: Work, legs: Sequence[Leg], group: str, ordinal: int) -> Iterator[Draft]:

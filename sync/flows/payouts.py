@@ -8,19 +8,21 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Sum
+from django.db.models import Exists, OuterRef, QuerySet, Sum
 
 from connections.providers.errors import Unreadable
 from connections.providers.square import payloads
 from connections.providers.square.payloads import Payout, PayoutEntry
 from mappings.bookkeeping import payout as bookkeeping
+from mappings.bookkeeping.activities import Check, activity
 from mappings.bookkeeping.legs import LegKind, LegPlan, Problem, ProblemKind
 from mappings.bookkeeping.payout import PayoutContext
 from mappings.bookkeeping.verification import Booked
+from mappings.roles import Role
 from sync.flows import records
 from sync.flows.base import Page, Record, Resolution, Stream, Work
-from sync.lifecycle import STANDING
-from sync.models import LaneLocation, Leg, Settlement, SyncItem
+from sync.lifecycle import STANDING, ItemState, LegState
+from sync.models import LaneLocation, Leg, Settlement, SyncItem, SyncLane
 
 NAME, KIND = "payouts", "payout"
 # Square filters payouts by creation alone, and one is paid or fails days later: the last weeks are read again.
@@ -86,67 +88,128 @@ def _resolve(work: Work, item: SyncItem) -> Resolution:
     early = records.waits_for_go_live(work, item)
     if early:
         return Resolution(item, (), problem=early)
-    plan = bookkeeping.plan(payout, entries, _context(work, item, entries))
+    spread = _spread_problem(work, entries)
+    if spread:
+        return Resolution(item, (), problem=spread)
+    context = _context(work, item, entries)
+    plan = bookkeeping.plan(payout, entries, context)
     plan = replace(plan, legs=tuple(_about(leg, entries) for leg in plan.legs))
     found = records.resolution(work, item, plan, is_unfinished=_is_unlisted(plan.problem))
-    return replace(found, settles=() if plan.problem else _settlements(item, entries))
+    return replace(found, settles=() if plan.problem else _settlements(item, entries, context))
+
+
+def _sharing(work: Work) -> QuerySet[SyncLane]:
+    """The lanes that book on this clearing account: what one of them booked, a payout of another may settle."""
+    return SyncLane.objects.filter(division=work.lane.division_id, clearing_journal=work.lane.clearing_journal)
+
+
+def _spread_problem(work: Work, entries: Sequence[PayoutEntry]) -> Problem | None:
+    """A payout of records that are booked on another clearing account would empty the wrong one."""
+    events = {_event(entry) for entry in entries if _is_verified(entry)}
+    elsewhere = SyncItem.objects.filter(source_id__in=events).exclude(lane__in=_sharing(work))
+    other = elsewhere.exclude(state=ItemState.DISMISSED).select_related("lane").defer("payload").first()
+    if other is None or SyncItem.objects.filter(source_id=other.source_id, lane__in=_sharing(work)).exists():
+        return None
+    sentence = (
+        f"The payout pays out {other.kind} {other.source_id}, which lane {other.lane} books on another clearing "
+        "account. Nothing was booked, because the money of one would leave the other. Let both lanes book in one "
+        "division and clearing journal, or book this payout by hand and dismiss it with the reason."
+    )
+    return Problem(ProblemKind.UNSUPPORTED, sentence, f"payout across lanes: {other.lane}"[:200])
 
 
 def _is_unlisted(problem: Problem | None) -> bool:
-    return problem is not None and problem.kind is ProblemKind.NO_LINES
+    """Square lists the entries of a payout some time after the payout, and not always all at once."""
+    return problem is not None and problem.kind in (ProblemKind.NO_LINES, ProblemKind.UNBALANCED)
 
 
 def _about(leg: LegPlan, entries: Sequence[PayoutEntry]) -> LegPlan:
-    """A difference in a payment's or refund's fee names its event, so that it counts as booked from then on."""
-    event = next((_event(entry) for entry in entries if entry.id == leg.source_id), "")
-    return replace(leg, order_id=event) if leg.kind is LegKind.PAYOUT_ENTRY and event else leg
+    """A difference in a payment's or refund's fee names its event, so that it counts as booked from then on; what a
+    dispute moved names the dispute, so that one that is lost is taken off again.
+    """
+    entry = next((entry for entry in entries if entry.id == leg.source_id), None)
+    if entry is None or leg.kind is not LegKind.PAYOUT_ENTRY:
+        return leg
+    return replace(leg, order_id=_event(entry) if _is_verified(entry) else entry.dispute_id)
 
 
 def _event(entry: PayoutEntry) -> str:
     return entry.refund_id or entry.payment_id
 
 
-def _settlements(item: SyncItem, entries: Iterable[PayoutEntry]) -> list[Settlement]:
+def _is_verified(entry: PayoutEntry) -> bool:
+    return activity(entry.kind).check in (Check.EVENT, Check.FEE)
+
+
+def _settlements(item: SyncItem, entries: Iterable[PayoutEntry], context: PayoutContext) -> list[Settlement]:
+    """What this payout says of each payment and refund. A dispute names its payment too, but says nothing of it."""
+    booked = {*context.payments, *context.refunds}
     said: dict[str, Counter[str]] = defaultdict(Counter)
     for entry in entries:
-        if _event(entry):
+        if _event(entry) and activity(entry.kind).check is Check.EVENT:
             said[_event(entry)].update(gross=entry.gross, fee=entry.fee)
-    return [Settlement(item=item, event=event, gross=sums["gross"], fee=sums["fee"]) for event, sums in said.items()]
+        elif _event(entry) and _is_verified(entry):
+            said[_event(entry)].update(gross=0, fee=-entry.net)
+    return [
+        Settlement(item=item, event=event, gross=sums["gross"], fee=sums["fee"], is_verified=event in booked)
+        for event, sums in said.items()
+    ]
 
 
 def _context(work: Work, item: SyncItem, entries: Sequence[PayoutEntry]) -> PayoutContext:
     nobody = Problem(ProblemKind.UNMAPPED_CUSTOMER, "A payout is booked on no customer.")
-    payments = {entry.payment_id for entry in entries if entry.payment_id and not entry.refund_id}
-    refunds = {entry.refund_id for entry in entries if entry.refund_id}
+    verified = [entry for entry in entries if _is_verified(entry)]
+    payments = {entry.payment_id for entry in verified if entry.payment_id and not entry.refund_id}
+    refunds = {entry.refund_id for entry in verified if entry.refund_id}
     return PayoutContext(
         usual=records.context_of(work, item, nobody),
         payments=_booked(work, item, payments, LegKind.RECEIPT),
         refunds=_booked(work, item, refunds, LegKind.REFUND_MONEY),
         transfers=_moved(work, item, ordinal=0),
         returns=_moved(work, item, ordinal=1),
+        since=work.lane.go_live,
     )
 
 
 def _booked(work: Work, item: SyncItem, events: set[str], kind: LegKind) -> dict[str, Booked]:
     """What the books hold of these payments or refunds on the clearing account, less what earlier payouts said."""
-    legs = Leg.objects.filter(lane=work.lane, state__in=STANDING, is_reversal=False)
+    legs = Leg.objects.filter(lane__in=_sharing(work), state__in=STANDING, is_reversal=False)
     money = dict(legs.filter(kind=kind, item__source_id__in=events).values_list("item__source_id", "amount"))
     fees: Counter[str] = Counter()
-    for event, amount in legs.filter(kind__in=FEES, item__source_id__in=events).values_list(
-        "item__source_id", "amount"
-    ):
+    # A fee that took effect after this payout cannot be in it: a later one states it.
+    charged = legs.filter(kind__in=FEES, item__source_id__in=events).exclude(ordinal__gt=0, date__gt=item.local_day)
+    for event, amount in charged.values_list("item__source_id", "amount"):
         fees[event] -= amount
     corrected = legs.filter(kind=LegKind.PAYOUT_ENTRY, order_id__in=events).exclude(item=item)
     for event, amount in corrected.values_list("order_id", "amount"):
         fees[event] -= amount
     said = _said_before(work, item, events)
-    return {
+    booked = {
         event: Booked(gross=gross - said[event][0], fee=fees[event] - said[event][1]) for event, gross in money.items()
     }
+    return {**booked, **_as_found_before(item, events)}
+
+
+def _as_found_before(item: SyncItem, events: set[str]) -> dict[str, Booked]:
+    """What this payout was compared with when it was first resolved. It is read again when the bank has paid it, and a
+    fee that the payment states since then belongs to a later payout: compared anew, it would be posted back.
+    """
+    own = item.legs.filter(kind=LegKind.PAYOUT_ENTRY, order_id__in=events)
+    undecided = set(own.filter(state=LegState.WAITING).values_list("order_id", flat=True))
+    posted = {leg.order_id: leg for leg in own.filter(state__in=STANDING)}
+    verified = item.settlements.filter(event__in=events, is_verified=True).exclude(event__in=undecided)
+    return {row.event: _compared_with(row, posted.get(row.event)) for row in verified}
+
+
+def _compared_with(said: Settlement, posted: Leg | None) -> Booked:
+    apart = posted.amount if posted else 0
+    if posted and posted.content["lines"][0]["role"] == Role.SUSPENSE:
+        return Booked(gross=said.gross - apart, fee=said.fee)
+    return Booked(gross=said.gross, fee=said.fee + apart)
 
 
 def _said_before(work: Work, item: SyncItem, events: set[str]) -> dict[str, tuple[int, int]]:
-    earlier = Settlement.objects.filter(item__lane=work.lane, event__in=events).exclude(item=item)
+    earlier = Settlement.objects.filter(item__lane__in=_sharing(work), event__in=events).exclude(item=item)
     sums = earlier.values("event").annotate(all_gross=Sum("gross"), all_fee=Sum("fee"))
     said: dict[str, tuple[int, int]] = defaultdict(lambda: (0, 0))
     for row in sums:
@@ -165,6 +228,18 @@ def _moved(work: Work, item: SyncItem, *, ordinal: int) -> dict[str, int]:
     return dict(recent.values_list("item__source_id", "amount"))
 
 
+def ready(work: Work) -> QuerySet[SyncItem]:
+    """Payouts that name a payment or refund which was not booked when they were compared, and is now."""
+    money = Leg.objects.filter(
+        lane__in=_sharing(work), kind__in=(LegKind.RECEIPT, LegKind.REFUND_MONEY), state__in=STANDING, is_reversal=False
+    )
+    unverified = Settlement.objects.filter(item__lane=work.lane, is_verified=False)
+    booked = unverified.filter(Exists(money.filter(item__source_id=OuterRef("event"))))
+    return SyncItem.objects.filter(pk__in=booked.values("item")).exclude(
+        state__in=(ItemState.DISMISSED, ItemState.EXTRACTED)
+    )
+
+
 PAYOUTS = Stream(
     name=NAME,
     kind=KIND,
@@ -172,6 +247,7 @@ PAYOUTS = Stream(
     pages=pages,
     again=again,
     resolve=resolve,
+    ready=ready,
     is_essential=False,
     chunk=1,
 )

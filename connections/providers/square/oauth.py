@@ -21,7 +21,7 @@ from connections.providers.square import answers
 from connections.providers.square.client import SYSTEM, VERSION
 
 # What the flow of payments reads. Reference: square.md 2.1.
-SCOPES = ("PAYMENTS_READ", "ORDERS_READ", "CUSTOMERS_READ", "MERCHANT_PROFILE_READ", "PAYOUTS_READ")
+SCOPES = ("PAYMENTS_READ", "ORDERS_READ", "CUSTOMERS_READ", "MERCHANT_PROFILE_READ", "PAYOUTS_READ", "DISPUTES_READ")
 
 
 @dataclass(frozen=True, slots=True)

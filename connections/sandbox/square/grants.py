@@ -31,6 +31,7 @@ READ_SCOPES = (
     "CUSTOMERS_READ",
     "INVOICES_READ",
     "PAYOUTS_READ",
+    "DISPUTES_READ",
 )
 
 

@@ -4,6 +4,8 @@ Reference: Square API reference, Square-Version 2025-08-20.
 """
 
 from connections.providers.square.payloads.amounts import Fee, Money, amount, money
+from connections.providers.square.payloads.disputes import LOST as LOST_DISPUTE
+from connections.providers.square.payloads.disputes import Dispute, dispute
 from connections.providers.square.payloads.orders import (
     AppliedTax,
     Order,
@@ -21,8 +23,10 @@ from connections.providers.square.payloads.payouts import Payout, PayoutEntry, p
 from connections.providers.square.payloads.refunds import PaymentRefund, refund
 
 __all__ = [
+    "LOST_DISPUTE",
     "AppliedTax",
     "Customer",
+    "Dispute",
     "Fee",
     "Location",
     "Merchant",
@@ -40,6 +44,7 @@ __all__ = [
     "Tender",
     "amount",
     "customer",
+    "dispute",
     "location",
     "merchant",
     "money",
