@@ -48,6 +48,7 @@ NOBODY = {
     for app, model in (
         ("audit", "auditentry"), ("sync", "syncitem"), ("sync", "syncrun"), ("sync", "posting"), ("sync", "leg"),
         ("sync", "deposit"), ("sync", "clearingproof"), ("sync", "suspensecleared"),
+        ("sync", "latearrival"),
         ("connections", "vendorcall"),
     )
     for verb in ("add", "change", "delete")

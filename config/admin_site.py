@@ -29,6 +29,7 @@ MENU = {
             "Posting",
             "SyncRun",
             "SyncLane",
+            "LateArrival",
             "Deposit",
             "Expiry",
             "ClearingProof",

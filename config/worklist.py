@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString
 from audit.adminkit import admin_url, ago, list_url, local_time, number
 from connections import clock
 from connections.models import Connection, Division
+from mappings import soundness
 from mappings.models import CustomerMapping, Decision, GLMapping
 from sync import health
 from sync.admin import clearing, naming, shown
@@ -48,7 +49,7 @@ def context(request: HttpRequest) -> dict[str, Any]:
         sections["lanes"] = [_lane(row) for row in health.lanes()]
         sections["tiles"] += [_heartbeat(now), _oldest_due(now)]
     if may(SEES_CONNECTIONS):
-        sections["attention"] = [*_connections(now), *_divisions(), *_undecided()]
+        sections["attention"] = [*_connections(now), *_divisions(), *_undecided(), *_unsound()]
         setup = health.set_up()
         sections["guide"] = [] if setup.is_complete else guide(setup)
     if may(SEES_LANES):
@@ -222,6 +223,18 @@ def _undecided() -> list[Notice]:
 
 def _clearing() -> list[Notice]:
     return [Notice(title, sentence, url, "wait") for title, sentence, url in clearing.concerns()]
+
+
+def _unsound() -> list[Notice]:
+    """Mappings that name what is blocked in Exact, or no longer there."""
+    todo = "What they are used for waits. Put it right in Exact and read the division's data again, or change them."
+    rows = ((soundness.troubled_rules(), "GL mappings", GLMapping),
+            (soundness.troubled_customers(), "customer mappings", CustomerMapping))  # fmt: skip
+    return [
+        Notice(f"{number(count)} {name} name what is blocked or gone", todo, list_url(model, trouble="yes"), "bad")
+        for found, name, model in rows
+        if (count := found.count())
+    ]
 
 
 # --- the chart ----------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from django.contrib import admin
@@ -19,6 +19,7 @@ from audit.adminkit import BackOfficeAdmin, ReadOnlyAdmin, badge, local_time, nu
 from audit.trail import Fact
 from connections import clock
 from connections.models import Connection, Division, Location
+from mappings import soundness
 from mappings.bookkeeping.legs import ProblemKind
 from mappings.forms import ACCEPT, COLLECTIVE, CUSTOMER, CustomerForm, RuleForm
 from mappings.models import (
@@ -36,8 +37,13 @@ from mappings.signals import mapping_changed
 
 TONES = {Decision.PROPOSED: "wait", Decision.MATCHED: "good", Decision.CONFLICT: "bad", Decision.IGNORED: "quiet"}
 # What a decision of each kind may let go on.
-SOLVED_BY_A_RULE = (ProblemKind.UNMAPPED_ACCOUNT, ProblemKind.UNMAPPED_TAX, ProblemKind.AMBIGUOUS_TAX)
-SOLVED_BY_A_CUSTOMER = (ProblemKind.UNMAPPED_CUSTOMER,)
+SOLVED_BY_A_RULE = (
+    ProblemKind.UNMAPPED_ACCOUNT,
+    ProblemKind.UNMAPPED_TAX,
+    ProblemKind.AMBIGUOUS_TAX,
+    ProblemKind.UNUSABLE,
+)
+SOLVED_BY_A_CUSTOMER = (ProblemKind.UNMAPPED_CUSTOMER, ProblemKind.UNUSABLE)
 DIVISION = re.compile("[0-9]{1,18}")
 # Django's jQuery first: the merged order of scripts follows from this.
 NARROWING = ("admin/js/vendor/jquery/jquery.min.js", "admin/js/jquery.init.js", "tillbridge/narrowing.js")
@@ -52,6 +58,24 @@ words.add(
         "customermapping.changed": "customer mapping changed",
     }
 )
+
+
+def trouble_filter(troubled: Callable[[], QuerySet[Any]]) -> type[admin.SimpleListFilter]:
+    """Rows that name what is blocked in Exact, or no longer there."""
+
+    class TroubleFilter(adminkit.ChoiceFilter):
+        title = "as Exact is now"
+        parameter_name = "trouble"
+        options = (("yes", "blocked or gone in Exact"),)
+
+        def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:  # noqa: ARG002
+            return queryset.filter(pk__in=troubled().values("pk")) if self.value() else queryset
+
+    return TroubleFilter
+
+
+def _soundness(trouble: str) -> SafeString:
+    return badge(trouble, "bad") if trouble else badge("usable", "quiet")
 
 
 class DecisionAdmin(BackOfficeAdmin):
@@ -117,19 +141,25 @@ def _plain(value: Any) -> Any:
 class CustomerMappingAdmin(DecisionAdmin):
     form = CustomerForm
     solves = SOLVED_BY_A_CUSTOMER
-    list_display = ("name", "square_customer_id", "debtor", "status_shown", "effective_from", "division", "decided")
-    list_filter = ("status", "division")
+    list_display = (
+        "name", "square_customer_id", "debtor", "status_shown", "sound", "effective_from", "division", "decided",
+    )  # fmt: skip
+    list_filter = ("status", trouble_filter(soundness.troubled_customers), "division")
     list_select_related = ("debtor", "division")
     search_fields = ("square_customer_id__exact", "square_name__istartswith", "debtor__code__exact")
     search_help_text = "Square customer id, beginning of the name, or code of the Exact account"
     autocomplete_fields = ("debtor",)
-    readonly_fields = ("candidates_shown", "decided_by", "decided_at")
+    readonly_fields = ("candidates_shown", "sound", "decided_by", "decided_at")
     empty = "No customer is mapped yet. Counter sales need none; a named customer waits here until somebody maps it."
     fieldsets = (
         ("In Square", {"fields": ("merchant", "square_customer_id", "square_name")}),
-        ("In Exact", {"fields": ("division", "candidates_shown", "debtor")}),
+        ("In Exact", {"fields": ("division", "candidates_shown", "debtor", "sound")}),
         ("Decision", {"fields": ("status", "effective_from", "reason", "decided_by", "decided_at")}),
     )
+
+    @admin.display(description="as Exact is now")
+    def sound(self, row: CustomerMapping) -> SafeString:
+        return _soundness(soundness.customer_trouble(row))
 
     @admin.display(description="customer", ordering="square_name")
     def name(self, row: CustomerMapping) -> str:
@@ -167,13 +197,13 @@ class CustomerMappingAdmin(DecisionAdmin):
 class GLMappingAdmin(DecisionAdmin):
     form = RuleForm
     solves = SOLVED_BY_A_RULE
-    list_display = ("rule", "account", "vat_code", "status_shown", "effective_from", "division", "decided")
-    list_filter = ("role", "status", "division")
+    list_display = ("rule", "account", "vat_code", "status_shown", "sound", "effective_from", "division", "decided")
+    list_filter = ("role", "status", trouble_filter(soundness.troubled_rules), "division")
     list_select_related = ("account", "vat_code", "division")
     search_fields = ("tax_name__istartswith", "tender__iexact", "account__code__exact", "category__istartswith")
     search_help_text = "Beginning of a tax name or category, a tender, or a GL account code"
     autocomplete_fields = ("account", "vat_code")
-    readonly_fields = ("decided_by", "decided_at")
+    readonly_fields = ("sound", "decided_by", "decided_at")
     empty = "No rule yet. Each ledger role needs one that names its GL account; begin with revenue and its taxes."
     fieldsets = (
         (None, {"fields": ("division", "role")}),
@@ -188,7 +218,7 @@ class GLMappingAdmin(DecisionAdmin):
             "Narrower still",
             {"fields": ("category", "customer_kind", "fee_type", "payout_entry_type"), "classes": ("collapse",)},
         ),
-        ("Goes to", {"fields": ("account", "vat_code", "cost_center", "cost_unit")}),
+        ("Goes to", {"fields": ("account", "vat_code", "cost_center", "cost_unit", "sound")}),
         ("Decision", {"fields": ("status", "effective_from", "reason", "decided_by", "decided_at")}),
     )  # fmt: skip
 
@@ -199,6 +229,10 @@ class GLMappingAdmin(DecisionAdmin):
         named = Location.objects.filter(location_id=OuterRef("location")).values("name")[:1]
         rows: QuerySet[GLMapping] = super().get_queryset(request)
         return rows.annotate(location_name=Subquery(named))
+
+    @admin.display(description="as Exact is now")
+    def sound(self, row: GLMapping) -> SafeString:
+        return _soundness(soundness.rule_trouble(row))
 
     @admin.display(description="rule", ordering="role")
     def rule(self, row: Any) -> str:

@@ -8,6 +8,7 @@ from datetime import date
 from decimal import Decimal
 
 from connections.models import Connection, Division
+from mappings import soundness
 from mappings.bookkeeping.conventions import Conventions
 from mappings.bookkeeping.legs import Account, Debtor, Problem, ProblemKind
 from mappings.models import (
@@ -20,7 +21,6 @@ from mappings.models import (
     Journal,
     LedgerAccount,
     TenderJournal,
-    VatCode,
 )
 from mappings.resolution import Rule, RuleBook
 from mappings.roles import Role
@@ -51,9 +51,6 @@ class Decisions:
         row = self.journals.get(journal)
         return self.accounts.get(row.account) if row and not row.is_blocked else None
 
-    def closed_period(self, journal: str, on: date) -> ClosedPeriod | None:
-        return next((row for row in self.closed if row.journal == journal and row.starts <= on <= row.ends), None)
-
 
 def read(division: Division) -> Decisions:
     """The decisions as they are now."""
@@ -83,11 +80,13 @@ def _tender_journals(
 
 
 def _rules(division: Division) -> Iterable[Rule]:
-    """Rules in use whose account and VAT code can be used: a blocked or vanished one counts as no rule."""
+    """Rules in use. One whose account or code is blocked or gone decides still, and what it decides then waits with a
+    sentence that names it: were it skipped, a wider rule would take its place in silence.
+    """
     rows = GLMapping.objects.filter(division=division, status=Decision.MATCHED).select_related("account", "vat_code")
     for row in rows:
         account, vat_code = row.account, row.vat_code
-        if account is None or _is_unusable(account) or (vat_code is not None and _is_unusable(vat_code)):
+        if account is None:
             continue
         code = vat_code.code if vat_code else ""
         rate = vat_code.percentage * 100 if vat_code else Decimal(0)
@@ -101,10 +100,6 @@ def _rules(division: Division) -> Iterable[Rule]:
             category=row.category, customer_kind=row.customer_kind, fee_type=row.fee_type,
             payout_entry_type=row.payout_entry_type,
         )  # fmt: skip
-
-
-def _is_unusable(row: LedgerAccount | VatCode) -> bool:
-    return row.is_blocked or row.gone_at is not None
 
 
 def _receivables(rules: Iterable[Rule], accounts: Iterable[Account]) -> Account | None:
@@ -148,19 +143,24 @@ class Debtors:
         return Problem(ProblemKind.UNMAPPED_CUSTOMER, sentence, customer_id)
 
     def _debtor(self, row: DebtorAccount, customer_id: str) -> Debtor | Problem:
-        if row.is_blocked or row.gone_at:
-            state = "blocked" if row.is_blocked else "gone"
+        if wrong := soundness.debtor_trouble(row):
             sentence = (
-                f"Exact account {row} is {state}. Put it right in Exact or map customer {customer_id} to another, "
-                "then replay."
+                f"Exact account {row} {wrong}, so nothing can be sold to it. Put it right in Exact and read the "
+                f"division's data again, or map customer {customer_id} to another: the record goes on by itself."
             )
-            return Problem(ProblemKind.UNMAPPED_CUSTOMER, sentence, customer_id)
+            return Problem(ProblemKind.UNUSABLE, sentence, f"customer {row.code}")
         return debtor_of(row, self.receivables)
 
     def _collective(self, why: str) -> Debtor | Problem:
         if self.collective is None:
             sentence = f"{why}, and the lane has no collective debtor. Choose one on the lane, then replay."
             return Problem(ProblemKind.UNMAPPED_CUSTOMER, sentence, "no collective debtor")
+        if wrong := soundness.debtor_trouble(self.collective):
+            sentence = (
+                f"The lane's collective debtor {self.collective} {wrong}, so nothing can be sold to it. Put it right "
+                "in Exact and read the division's data again, or choose another on the lane."
+            )
+            return Problem(ProblemKind.UNUSABLE, sentence, f"customer {self.collective.code}")
         return debtor_of(self.collective, self.receivables, is_collective=True)
 
 

@@ -238,6 +238,8 @@ class LedgerAccount(ReferenceRow):
 
     type = models.IntegerField()
     vat_code = models.CharField(max_length=10, blank=True)
+    cost_center_use = models.PositiveSmallIntegerField(default=0, help_text="0 optional, 1 mandatory, 2 none.")
+    cost_unit_use = models.PositiveSmallIntegerField(default=0, help_text="0 optional, 1 mandatory, 2 none.")
 
     class Meta(ReferenceRow.Meta):
         verbose_name = "GL account"
@@ -246,11 +248,12 @@ class LedgerAccount(ReferenceRow):
 
 class VatCode(ReferenceRow):
     """A VAT code. `percentage` is a fraction (0.21); `type` B, E, I or N (none); `account` is the code's GLToPay,
-    `claim_account` its GLToClaim.
+    `claim_account` its GLToClaim; `use` B both, P purchases, S sales.
     """
 
     percentage = models.DecimalField(max_digits=9, decimal_places=6)
     type = models.CharField(max_length=1)
+    use = models.CharField("used for", max_length=1, blank=True)
     account = models.CharField("GL account to pay", max_length=20, blank=True)
     claim_account = models.CharField("GL account to claim", max_length=20, blank=True)
 
@@ -264,11 +267,27 @@ class Journal(ReferenceRow):
 
     type = models.IntegerField()
     currency = models.CharField(max_length=3, blank=True)
+    allows_other_currencies = models.BooleanField(default=False)
     account = models.CharField("GL account", max_length=20, blank=True)
     allows_vat = models.BooleanField("allows VAT", default=False)
 
     class Meta(ReferenceRow.Meta):
         constraints = [models.UniqueConstraint(fields=["division", "remote_id"], name="journal_once")]
+
+
+class CostCenter(ReferenceRow):
+    """A cost centre; lines carry its code. Read only while a rule names one."""
+
+    class Meta(ReferenceRow.Meta):
+        verbose_name = "cost centre"
+        constraints = [models.UniqueConstraint(fields=["division", "remote_id"], name="cost_center_once")]
+
+
+class CostUnit(ReferenceRow):
+    """A cost unit, as a cost centre."""
+
+    class Meta(ReferenceRow.Meta):
+        constraints = [models.UniqueConstraint(fields=["division", "remote_id"], name="cost_unit_once")]
 
 
 class DebtorAccount(ReferenceRow):

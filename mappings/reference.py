@@ -14,9 +14,27 @@ from connections import clients, clock
 from connections.models import Division
 from connections.providers.exact import odata, resources
 from connections.providers.exact.client import ExactClient
-from connections.providers.exact.payloads import Account, FinancialPeriod, GLAccount, PeriodStatus, VATCode
+from connections.providers.exact.payloads import (
+    Account,
+    CostCode,
+    FinancialPeriod,
+    GLAccount,
+    PeriodStatus,
+    VATCode,
+)
 from connections.providers.exact.payloads import Journal as JournalRow
-from mappings.models import ClosedPeriod, DebtorAccount, Journal, LedgerAccount, ReferenceRow, VatCode
+from connections.providers.exact.resources import Resource
+from mappings.models import (
+    ClosedPeriod,
+    CostCenter,
+    CostUnit,
+    DebtorAccount,
+    GLMapping,
+    Journal,
+    LedgerAccount,
+    ReferenceRow,
+    VatCode,
+)
 
 STALE = timedelta(hours=24)
 CUSTOMER = "C"
@@ -35,7 +53,7 @@ def refresh(division: Division) -> None:
     errors of the providers; then nothing is stored.
     """
     client = clients.exact_client(division)
-    rows = _read(client)
+    rows = _read(client) | _read_cost_codes(client, division)
     closed = _closed_periods(client)
     now = clock.now()
     with transaction.atomic():
@@ -45,6 +63,16 @@ def refresh(division: Division) -> None:
         division.save(update_fields=["reference_read_at"])
         fact = Fact("reference.read", "division", division.pk, str(division), division=division.code, detail=counts)
         trail.record([fact], at=now)
+
+
+def refresh_periods(division: Division) -> None:
+    """Read again what is closed, and nothing else: Exact has just refused an entry for it."""
+    closed = _closed_periods(clients.exact_client(division))
+    with transaction.atomic():
+        _store_closed(division, closed)
+        detail = {"closed": len(closed)}
+        fact = Fact("reference.periods", "division", division.pk, str(division), division=division.code, detail=detail)
+        trail.record([fact], at=clock.now())
 
 
 def _read(client: ExactClient) -> dict[type[ReferenceRow], dict[str, Mapping[str, Any]]]:
@@ -57,9 +85,27 @@ def _read(client: ExactClient) -> dict[type[ReferenceRow], dict[str, Mapping[str
     }
 
 
+def _read_cost_codes(client: ExactClient, division: Division) -> dict[type[ReferenceRow], dict[str, Mapping[str, Any]]]:
+    """Of what the division's rules name: who uses none spends no call, and needs no right, on them."""
+    rules = GLMapping.objects.filter(division=division)
+    wanted: tuple[tuple[type[ReferenceRow], Resource[CostCode], bool], ...] = (
+        (CostCenter, resources.COST_CENTERS, rules.exclude(cost_center="").exists()),
+        (CostUnit, resources.COST_UNITS, rules.exclude(cost_unit="").exists()),
+    )
+    return {
+        model: {row.id: _cost_code(row) for row in client.read(resource)} for model, resource, used in wanted if used
+    }
+
+
+def _cost_code(row: CostCode) -> dict[str, Any]:
+    ended = row.ends is not None and row.ends.date() < clock.now().date()
+    return {"code": row.code, "name": row.name, "is_blocked": not row.is_active or ended}
+
+
 def _ledger_account(row: GLAccount) -> dict[str, Any]:
     return {
         "code": row.code, "name": row.name, "type": row.type, "vat_code": row.vat_code, "is_blocked": row.is_blocked,
+        "cost_center_use": row.cost_center_use, "cost_unit_use": row.cost_unit_use,
     }  # fmt: skip
 
 
@@ -67,13 +113,15 @@ def _vat_code(row: VATCode) -> dict[str, Any]:
     return {
         "code": row.code, "name": row.name, "percentage": row.percentage, "type": row.kind,
         "account": row.gl_to_pay_code, "claim_account": row.gl_to_claim_code, "is_blocked": row.is_blocked,
+        "use": row.use,
     }  # fmt: skip
 
 
 def _journal(row: JournalRow) -> dict[str, Any]:
     return {
         "code": row.code, "name": row.name, "type": row.type, "currency": row.currency,
-        "account": row.gl_account_code, "allows_vat": row.allows_vat, "is_blocked": row.is_blocked,
+        "account": row.gl_account_code, "is_blocked": row.is_blocked, "allows_vat": row.allows_vat,
+        "allows_other_currencies": row.allows_other_currencies,
     }  # fmt: skip
 
 

@@ -27,6 +27,7 @@ class Role(StrEnum):
     LOAN = "loan"
     SUSPENSE = "suspense"
     TRANSIT = "transit"
+    ACCRUAL = "accrual"
 
     @property
     def words(self) -> str:
@@ -64,4 +65,5 @@ ACCOUNT_TYPES: dict[Role, frozenset[int]] = {
     Role.LOAN: frozenset({55, 60, 90}),
     Role.SUSPENSE: frozenset({90}),
     Role.TRANSIT: frozenset({12, 90}),
+    Role.ACCRUAL: frozenset({26, 27, 60, 90}),
 }

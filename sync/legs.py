@@ -13,6 +13,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 
 from mappings.bookkeeping.conventions import kept, restored
 from mappings.bookkeeping.legs import Account, Debtor, Document, LegKind, LegPlan, Line
+from mappings.bookkeeping.periods import as_owed
 from mappings.roles import Role
 from sync.models import Leg
 
@@ -25,6 +26,7 @@ def fields_of(plan: LegPlan) -> dict[str, Any]:
         "document": plan.document,
         "journal": plan.journal,
         "date": plan.date,
+        "moved_from": plan.moved_from,
         "currency": plan.currency,
         "amount": plan.total,
         "debtor": plan.debtor.id if plan.debtor else "",
@@ -107,8 +109,14 @@ def plan_of(leg: Leg) -> LegPlan:
         is_reversal=leg.is_reversal,
         after_sale=leg.after_sale,
         conventions=restored(content["conventions"]) if "conventions" in content else None,
+        moved_from=leg.moved_from,
         **{name: content.get(name, "") for name in ("location", "tender", "receipt_number")},
     )
+
+
+def owe_the_same(leg: Leg, plan: LegPlan) -> bool:
+    """Whether a frozen leg and a new plan are the same debt, whatever period either was moved to."""
+    return leg.digest == digest_of(plan) or digest_of(as_owed(plan_of(leg))) == digest_of(as_owed(plan))
 
 
 def _debtor(content: dict[str, Any]) -> Debtor:
@@ -118,4 +126,6 @@ def _debtor(content: dict[str, Any]) -> Debtor:
 
 def _line(content: dict[str, Any]) -> Line:
     rate = Decimal(content["rate"]) if content.get("rate") is not None else None
-    return Line(**{**content, "rate": rate, "role": Role(content["role"]), "account": Account(**content["account"])})
+    other = content.get("instead_of")
+    known = {"rate": rate, "role": Role(content["role"]), "account": Account(**content["account"])}
+    return Line(**{**content, **known, "instead_of": Account(**other) if other else None})

@@ -12,6 +12,7 @@ from django.db.models import Q
 
 from connections.models import Connection, Division, Location
 from mappings.bookkeeping.legs import Document, LegKind, ProblemKind
+from mappings.bookkeeping.periods import Policy
 from mappings.models import DebtorAccount
 from sync.lifecycle import ItemState, LegState, PostingState, RunState
 
@@ -28,6 +29,10 @@ class SyncLane(models.Model):
     SALES: ClassVar = [("daily_summary", "daily summary"), ("per_payment", "per payment")]
     CLEARING: ClassVar = [("per_day", "per day"), ("per_payout", "per payout")]
     LOST: ClassVar = [("loss", "dispute loss"), ("customer", "receivable of a known customer, else dispute loss")]
+    CLOSED: ClassVar = [
+        (Policy.HOLD.value, "wait"), (Policy.NEXT_OPEN_DAY.value, "next open day"),
+        (Policy.ACCRUAL.value, "accrual account"),
+    ]  # fmt: skip
     UNKNOWN: ClassVar = [("wait", "wait for a person"), ("collective", "book on the collective debtor")]
 
     label = models.CharField(max_length=100, unique=True)
@@ -76,6 +81,13 @@ class SyncLane(models.Model):
         "beyond it the record waits.",
     )  # fmt: skip
     lost_disputes = models.CharField("disputes lost", max_length=10, choices=LOST, default="loss")
+    closed_periods = models.CharField(
+        "when a period is closed", max_length=20, choices=CLOSED, default=Policy.HOLD.value,
+        help_text="Wait: until somebody opens the period. Next open day: the entry is dated on the first day of the "
+        "next open period, with its own day in the text; its VAT is declared in a later return. Accrual account: the "
+        "same, and turnover and costs go to the account of the role accrual, so that a later month shows no result "
+        "that belongs to a closed one; VAT and balances are booked as ever.",
+    )  # fmt: skip
     adopts = models.BooleanField(
         "adopt mode", default=False,
         help_text="Look each entry up before it is sent the first time: after a restore, or over existing bookings.",
@@ -330,6 +342,8 @@ class Leg(models.Model):
     document = models.CharField(max_length=12, choices=choices(Document))
     journal = models.CharField(max_length=20)
     date = models.DateField()
+    moved_from = models.DateField("own day", null=True, blank=True, help_text="Its own day, when its period is closed.")
+    is_late = models.BooleanField(default=False, help_text="Moved to another day, or ready after its day was booked.")
     currency = models.CharField(max_length=3)
     amount = models.BigIntegerField(default=0, help_text="Sum of lines and VAT, minor units, the vendor's sign.")
     debtor = models.CharField("Exact customer", max_length=36, blank=True)
@@ -358,6 +372,7 @@ class Leg(models.Model):
             models.Index(fields=["lane", "kind", "state"], name="leg_kind"),
             models.Index(fields=["order_id", "kind"], name="leg_order"),
             models.Index(fields=["reference"], name="leg_reference"),
+            models.Index(fields=["lane", "date"], name="leg_late", condition=Q(is_late=True)),
         ]
 
     def __str__(self) -> str:
@@ -392,6 +407,15 @@ class Deposit(Leg):
         proxy = True
         ordering = ["date", "id"]
         verbose_name = "deposit"
+
+
+class LateArrival(Leg):
+    """A leg that was booked on another day than its own, or after its day had been summed up: a view, no table."""
+
+    class Meta:
+        proxy = True
+        ordering = ["-date", "-id"]
+        verbose_name = "late arrival"
 
 
 class Beat(models.Model):

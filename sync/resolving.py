@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
+from datetime import date
 from typing import Any
 
 from django.db.models import QuerySet
@@ -10,11 +11,11 @@ from django.db.models import QuerySet
 from audit.trail import Fact
 from connections import clock
 from mappings.bookkeeping.legs import LegPlan, Problem, ProblemKind
-from sync import engine
+from sync import engine, periods, soundness
 from sync.engine import Move, Outcome
 from sync.extraction import next_recheck
 from sync.flows.base import Flow, Resolution, Work
-from sync.legs import digest_of, fields_of
+from sync.legs import digest_of, fields_of, owe_the_same
 from sync.lifecycle import ItemState, LegState
 from sync.models import Leg, SyncItem
 
@@ -26,7 +27,8 @@ OPEN = frozenset({LegState.WAITING, LegState.READY, LegState.REFUSED})
 
 def resolve_extracted(work: Work, flow: Flow) -> None:
     """Resolve every record that was read or released, stream by stream and oldest first."""
-    _let_go_on(work, _of_reopened_periods(work))
+    for affected in (*periods.to_plan_again(work), *soundness.to_look_at_again(work)):
+        _let_go_on(work, affected)
     for stream in flow.streams(work.lane):
         if stream.ready:
             _let_go_on(work, stream.ready(work))
@@ -34,15 +36,6 @@ def resolve_extracted(work: Work, flow: Flow) -> None:
         while batch := list(extracted.select_related("location").order_by("id")[: stream.chunk]):
             store(work, stream.resolve(work, batch))
             work.breathe()
-
-
-def _of_reopened_periods(work: Work) -> QuerySet[SyncItem]:
-    """Records that were held for a period which the reference data no longer shows as closed."""
-    closed = {period.label for period in work.decisions.closed}
-    held = SyncItem.objects.filter(
-        lane=work.lane, state=ItemState.WAITING, problem_kind=ProblemKind.PERIOD_CLOSED, legs__state=LegState.WAITING
-    )
-    return held.exclude(problem_subject__in=closed).distinct()
 
 
 def _let_go_on(work: Work, ready: QuerySet[SyncItem]) -> None:
@@ -58,9 +51,12 @@ def store(work: Work, resolutions: Sequence[Resolution]) -> None:
     items = {resolution.item.pk: resolution.item for resolution in resolutions}
     held = _legs(items)
     owned = _owners(work, resolutions)
+    booked_days = periods.booked_days(work, resolutions)
     outcome = Outcome(touched=set(items))
     for resolution in resolutions:
-        _Storing(work, outcome, resolution, held.get(resolution.item.pk, {}), owned).store()
+        _Storing(
+            work, outcome, resolution, held=held.get(resolution.item.pk, {}), owned=owned, booked_days=booked_days
+        ).store()
     work.run.legs_ready += sum(1 for row in outcome.created if isinstance(row, Leg) and row.state == LegState.READY)
     outcome.updates.append((work.run, ["legs_ready"]))
     engine.apply(outcome, grip=work.grip)
@@ -88,11 +84,13 @@ class _Storing:
         work: Work,
         outcome: Outcome,
         resolution: Resolution,
+        *,
         held: dict[Place, Leg],
         owned: dict[str, int],
+        booked_days: Set[tuple[int, date]],
     ) -> None:
         self.work, self.outcome, self.resolution = work, outcome, resolution
-        self.item, self.held, self.owned = resolution.item, held, owned
+        self.item, self.held, self.owned, self.booked_days = resolution.item, held, owned, booked_days
 
     def store(self) -> None:
         problem = self.resolution.problem
@@ -122,7 +120,7 @@ class _Storing:
             self._create(reference, plan)
         elif leg.state in OPEN:
             self._renew(leg, plan)
-        elif leg.state != LegState.DISMISSED and leg.digest != digest_of(plan):
+        elif leg.state != LegState.DISMISSED and not owe_the_same(leg, plan):
             return _changed_after_posting(leg)
         return None
 
@@ -131,17 +129,24 @@ class _Storing:
         leg.reference, leg.kind, leg.ordinal, leg.is_reversal = reference, plan.kind, plan.ordinal, plan.is_reversal
         for name, value in fields_of(plan).items():
             setattr(leg, name, value)
+        leg.is_late = self._is_late(plan)
         leg.state = LegState.WAITING if plan.problem else LegState.READY
         self.outcome.created.append(leg)
-        self._fact(leg, leg.state, plan.problem)
+        self._fact(leg, leg.state, plan.problem, plan)
 
     def _renew(self, leg: Leg, plan: LegPlan) -> None:
         before, after = LegState(leg.state), LegState.WAITING if plan.problem else LegState.READY
-        if before is after and leg.digest == digest_of(plan) and leg.problem == fields_of(plan)["problem"]:
+        same_day = (leg.date, leg.moved_from) == (plan.date, plan.moved_from)
+        same_debt = same_day and leg.digest == digest_of(plan)
+        if before is after and same_debt and leg.problem == fields_of(plan)["problem"]:
             return
-        where = {"pk": leg.pk}
-        self.outcome.moves.append(Move(Leg, where, before, after, fields_of(plan)))
-        self._fact(leg, after, plan.problem)
+        late = self._is_late(plan) if before is LegState.WAITING else leg.is_late or bool(plan.moved_from)
+        self.outcome.moves.append(Move(Leg, {"pk": leg.pk}, before, after, {**fields_of(plan), "is_late": late}))
+        self._fact(leg, after, plan.problem, plan)
+
+    def _is_late(self, plan: LegPlan) -> bool:
+        """For the report: it is booked on another day than its own, or after its day had been booked."""
+        return bool(plan.moved_from) or (self.item.location_id, plan.date) in self.booked_days
 
     def _drop_what_is_no_longer_owed(self) -> None:
         for leg in self.held.values():
@@ -167,8 +172,10 @@ class _Storing:
         self.outcome.moves.append(move)
         self.outcome.facts.append(engine.item_fact(self.item, after, problem=problem.sentence if problem else ""))
 
-    def _fact(self, leg: Leg, state: str, problem: Problem | None) -> None:
+    def _fact(self, leg: Leg, state: str, problem: Problem | None, plan: LegPlan | None = None) -> None:
         detail = {"kind": leg.kind, "problem": problem.sentence} if problem else {"kind": leg.kind}
+        if plan and plan.moved_from:
+            detail |= {"own_day": plan.moved_from.isoformat(), "booked_on": plan.date.isoformat()}
         division = self.work.lane.division.code
         self.outcome.facts.append(
             Fact(f"leg.{state}", "leg", leg.pk, leg.reference, self.item.source_id, division=division, detail=detail)

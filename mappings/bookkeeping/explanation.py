@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from mappings.bookkeeping.context import written
 from mappings.bookkeeping.legs import Document, LegKind, LegPlan, Line
+from mappings.bookkeeping.periods import vat_note
 
 ENTRIES = {
     Document.SALES_ENTRY: "a sales entry",
@@ -24,6 +25,7 @@ def _sentences(leg: LegPlan) -> Iterator[str]:
         yield f"This {_kind(leg)} waits: {leg.problem.sentence}"
         return
     yield _head(leg)
+    yield from moved(leg)
     for line in leg.lines:
         yield _line(leg, line)
     if leg.after_sale:
@@ -31,6 +33,15 @@ def _sentences(leg: LegPlan) -> Iterator[str]:
         yield f"It waits until {awaited} is booked, whose number it carries."
     if leg.stands_alone:
         yield "It is an entry of its own and never part of a daily summary."
+
+
+def moved(leg: LegPlan) -> list[str]:
+    """Why a leg is not booked on its own day, and what that does to its VAT; empty for one that is."""
+    if leg.moved_from is None:
+        return []
+    told = f"It belongs to {leg.moved_from}, whose period is closed in Exact, and is booked on {leg.date}."
+    later = vat_note(leg.moved_from, leg.date) if any(line.vat for line in leg.lines) else ""
+    return [told, later] if later else [told]
 
 
 def _kind(leg: LegPlan) -> str:

@@ -18,6 +18,9 @@ from enum import StrEnum
 from mappings.bookkeeping.conventions import Conventions
 from mappings.roles import Role
 
+# Under this name, since a leg has a field `date`.
+OwnDay = date
+
 
 class LegKind(StrEnum):
     SALE = "sale"
@@ -64,6 +67,7 @@ class ProblemKind(StrEnum):
     EXHAUSTED = "exhausted"
     CONFLICT = "conflict"
     DIVISION_HELD = "division_held"
+    UNUSABLE = "unusable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +114,7 @@ class Debtor:
 class Line:
     """One line of an entry. `rule` is the id of the GLMapping that chose the account, `note` says why, for people.
 
+    `instead_of`: the account it would be on, had its period not been closed.
     `suffix` tells the lines of one leg apart in their texts ("" for the first). `rate` is the per cent of the tax that
     `vat` was charged at, None where there was none.
     """
@@ -127,6 +132,7 @@ class Line:
     suffix: str = ""
     rule: int | None = None
     note: str = ""
+    instead_of: Account | None = None
 
     @property
     def states_vat(self) -> bool:
@@ -147,6 +153,7 @@ class LegPlan:
     `stands_alone`: never grouped into a daily summary (known customer). `after_sale`: waits until the sale of
     `order_id` is booked, whose number it carries; the money of a refund waits for its credit in the same way.
     `problem` set: the leg waits, lines may be empty.
+    `moved_from`: its own day, where that lies in a closed period and `date` is the next open day.
     `location` as the rules name it; `tender` and `receipt_number` for the texts people read.
     `conventions`: the division's choices that its lines follow, None where none bears on them.
     """
@@ -170,6 +177,7 @@ class LegPlan:
     receipt_number: str = ""
     is_reversal: bool = False
     conventions: Conventions | None = None
+    moved_from: OwnDay | None = None
 
     @property
     def total(self) -> int:

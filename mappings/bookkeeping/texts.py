@@ -39,9 +39,12 @@ def your_ref(reference: str) -> str:
 
 
 def line_text(leg: LegPlan, line: Line, *, reference: str) -> str:
-    """'TB-7F3K2M81QA5VNB0C fee R2D2'; the second line of a pair opens with 'TB-7F3K2M81QA5VNB0C/2'."""
+    """'TB-7F3K2M81QA5VNB0C fee R2D2'; the second line of a pair opens with 'TB-7F3K2M81QA5VNB0C/2'. What was moved
+    to another period ends with its own day.
+    """
     words = _sale_words(line) if leg.kind in OF_SALES else _money_words(leg)
-    return _fitted(reference + line.suffix, words, leg.receipt_number)
+    own_day = leg.moved_from.isoformat() if leg.moved_from else ""
+    return _fitted(reference + line.suffix, words, leg.receipt_number, last=own_day)
 
 
 def summary_line_text(line: Line, *, reference: str) -> str:
@@ -50,8 +53,10 @@ def summary_line_text(line: Line, *, reference: str) -> str:
 
 
 def sale_header(leg: LegPlan, *, place: str) -> str:
-    """'Square sale R2D2 Utrecht 2026-03-04', 'Square refund ...'. `place` is the name of the location."""
-    return _fitted(f"Square {leg.kind}", leg.receipt_number, place, last=leg.date.isoformat())
+    """'Square sale R2D2 Utrecht 2026-03-04', 'Square refund ...': the leg's own day, also where a closed period moved
+    its entry. `place` is the name of the location.
+    """
+    return _fitted(f"Square {leg.kind}", leg.receipt_number, place, last=(leg.moved_from or leg.date).isoformat())
 
 
 def summary_header(*, place: str, day: date, supplement: int = 0) -> str:

@@ -22,7 +22,8 @@ from audit.adminkit import (
     range_filter,
 )
 from audit.models import AuditEntry
-from sync.admin import conventions, legs, shown, timeline
+from mappings.bookkeeping import explanation
+from sync.admin import conventions, currencies, legs, shown, timeline
 from sync.admin.verbs import POSTING_VERBS, stake_of
 from sync.legs import plan_of
 from sync.models import Posting, SyncItem, SyncLane, SyncRun
@@ -108,10 +109,18 @@ class PostingAdmin(DetailAdmin):
             "leg_count": number(row.legs.count()),
             "lane_url": admin_url(SyncLane, row.lane_id),
             "run_url": admin_url(SyncRun, row.run_id) if row.run_id else "",
+            "moved": _moved(row),
+            "conversion": currencies.conversion(row),
             "corrects_url": admin_url(Posting, row.corrects_id) if row.corrects_id else "",
             "audit_url": list_url(AuditEntry, source=row.reference),
             "timeline": timeline.of([row.reference]),
         }
+
+
+def _moved(posting: Posting) -> Sequence[str]:
+    """The day it belongs to and what that does to its VAT, for an entry that a closed period moved."""
+    first = posting.legs.exclude(moved_from=None).order_by("id").first()
+    return explanation.moved(plan_of(first)) if first else ()
 
 
 def _legs(posting: Posting) -> list[dict[str, Any]]:

@@ -20,7 +20,7 @@ from audit.adminkit import BackOfficeAdmin, admin_url, badge, link, local_time
 from audit.trail import Fact
 from connections import clock
 from mappings.models import DebtorAccount, Journal
-from sync.admin import shown
+from sync.admin import currencies, shown
 from sync.admin.money import MoneyPage
 from sync.admin.verbs import LANE_VERBS
 from sync.models import LaneLocation, SyncLane, SyncRun
@@ -120,6 +120,15 @@ class FeedFormSet(_FormSet):
             if name in form.fields:
                 form.fields[name].widget.attrs["aria-label"] = f"{label}, {place}"
 
+    def clean(self) -> None:
+        """Journals are per currency, so a lane is: its locations share one that its journals take."""
+        super().clean()
+        chosen = [form.cleaned_data for form in self.forms if form.is_valid()]
+        places = [row["location"] for row in chosen if row.get("location") and not row.get("DELETE")]
+        if self.instance.division_id:
+            for objection in currencies.objections(self.instance, places):
+                raise ValidationError(objection)
+
 
 class LocationInline(_Inline):
     model = LaneLocation
@@ -167,6 +176,7 @@ class SyncLaneAdmin(MoneyPage, BackOfficeAdmin):
                     "books_payouts",
                     "rounding_limit",
                     "lost_disputes",
+                    "closed_periods",
                     "adopts",
                 )
             },

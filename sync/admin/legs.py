@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from audit import adminkit
+from mappings.bookkeeping import explanation
 from mappings.bookkeeping.legs import LegPlan, ledger
 from mappings.models import GLMapping, LedgerAccount
 from sync.admin import shown
@@ -49,6 +50,7 @@ class ShownLeg:
     lines: Sequence[ShownLine]
     movements: Sequence[Movement]
     total: Any
+    moved: Sequence[str]
     problem: str
     todo: str
     fix_url: str
@@ -114,6 +116,7 @@ def _shown(
         lines=[_line(plan, line, words) for line in plan.lines],
         movements=movements_of(plan, words.accounts),
         total=shown.leg_money(plan),
+        moved=explanation.moved(plan),
         problem=words.ids.read(problem),
         todo=remedy.todo if remedy else "",
         fix_url=shown.remedy_url(kind, subject, words.ids, since=plan.date, division=words.division_id),

@@ -55,6 +55,7 @@ class Remedy:
 
 ADD_RULE = "admin:mappings_glmapping_add"
 ADD_CUSTOMER = "admin:mappings_customermapping_add"
+GL_RULES = "admin:mappings_glmapping_changelist"
 LANES = "admin:sync_synclane_changelist"
 DIVISIONS = "admin:connections_division_changelist"
 
@@ -100,13 +101,18 @@ REMEDIES: Mapping[ProblemKind, Remedy] = {
     ),
     ProblemKind.REFUSED: Remedy("Exact refused the entry", "Read Exact's sentence, put the cause right, then replay."),
     ProblemKind.PERIOD_CLOSED: Remedy(
-        "Period closed", "Open the period in Exact, then replay.", DIVISIONS, "See divisions"
+        "Period closed", "Open the period in Exact and read the division's data again, or let the lane book on the "
+        "next open day.", DIVISIONS, "See divisions",
     ),
     ProblemKind.EXHAUSTED: Remedy(
         "Tried too often", "The connection failed again and again. See that it is live, then replay."
     ),
     ProblemKind.CONFLICT: Remedy(
         "Exact holds something else", "Open the entry in Exact and decide which one is right. It is not sent again."
+    ),
+    ProblemKind.UNUSABLE: Remedy(
+        "Blocked or unfit in Exact", "Put it right in Exact and read the division's data again, or decide for another "
+        "account, code or journal; the records then go on by themselves.", GL_RULES, "See GL mappings",
     ),
     ProblemKind.DIVISION_HELD: Remedy(
         "Division held", "Confirm the division, or choose another one.", DIVISIONS, "See divisions"

@@ -52,6 +52,8 @@ WORDS = {
     "lane.removed": "lane removed",
     "lane.clearing_proven": "clearing account compared",
     "lane.opening_stated": "opening balance of the clearing account stated",
+    "late.exported": "late arrivals exported",
+    "reference.periods": "closed periods read again",
 }
 TONES = {
     "item.waiting": "wait",

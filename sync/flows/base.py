@@ -17,8 +17,10 @@ from django.db.models import QuerySet
 from connections import clients
 from connections.providers.exact.client import ExactClient
 from connections.providers.square.client import SquareClient
-from mappings import decisions
+from mappings import decisions, soundness
 from mappings.bookkeeping.legs import Document, LegPlan, Problem
+from mappings.bookkeeping.periods import Calendar
+from mappings.bookkeeping.validation import Facts
 from mappings.decisions import Decisions
 from sync.grip import Grip
 from sync.models import LaneLocation, Posting, Settlement, SyncItem, SyncLane, SyncRun
@@ -41,6 +43,7 @@ class Work:
     grip: Grip
     ends_at: float = field(default_factory=lambda: time.monotonic() + SLICE_SECONDS)
     setbacks: list[str] = field(default_factory=list)
+    ordinals: dict[tuple[str, str], int] = field(default_factory=dict)
 
     @cached_property
     def square(self) -> SquareClient:
@@ -54,6 +57,21 @@ class Work:
     def decisions(self) -> Decisions:
         """Mappings and reference data as they were when this slice began."""
         return decisions.read(self.lane.division)
+
+    @cached_property
+    def calendar(self) -> Calendar:
+        """What is closed in Exact, as last read."""
+        return Calendar(self.decisions.closed)
+
+    @cached_property
+    def facts(self) -> Facts:
+        """The division's reference data, by which legs are checked before they are sent."""
+        return soundness.facts(self.lane.division)
+
+    def decide_anew(self) -> None:
+        """Reference data was read again: what follows decides by it."""
+        self.__dict__.pop("decisions", None)
+        self.__dict__.pop("calendar", None)
 
     def breathe(self) -> None:
         """Between two units of work. Raises `SliceOver`."""

@@ -64,10 +64,16 @@ def _again(work: Work, kinds: Sequence[Document]) -> Iterator[Draft]:
     """Refused entries whose legs were replayed: a new body, the old reference."""
     refused = Posting.objects.filter(lane=work.lane, state=PostingState.REFUSED, document__in=kinds)
     for posting in refused.filter(legs__state=LegState.READY).distinct().order_by("id"):
-        legs = list(posting.legs.filter(state=LegState.READY).select_related("location").order_by("id"))
+        legs = _of_one_day(posting.legs.filter(state=LegState.READY).select_related("location").order_by("id"))
         legs = legs if posting.document == Document.SALES_ENTRY else _with_number(legs)
         if legs:
             yield _draft(work, legs, group=posting.group, ordinal=posting.ordinal, again=posting)
+
+
+def _of_one_day(legs: Iterable[Leg]) -> list[Leg]:
+    """Those that share the first one's days: a closed period may have moved some to another; they form a new entry."""
+    legs = list(legs)
+    return [leg for leg in legs if (leg.date, leg.moved_from) == (legs[0].date, legs[0].moved_from)]
 
 
 def _alone(work: Work) -> Iterator[Draft]:
@@ -87,14 +93,17 @@ def _summaries(work: Work) -> Iterator[Draft]:
     if work.lane.sales_grouping != "daily_summary":
         return
     sales = _ready(work).filter(document=Document.SALES_ENTRY, stands_alone=False)
-    keys = sales.values_list("location__location_id", "location__timezone", "date", "currency", "debtor", "journal")
-    for location, zone, day, currency, debtor, journal in keys.order_by("date", "location__location_id").distinct():
-        if not _is_closed(work, day, zone):
+    names = ("location__location_id", "location__timezone", "date", "currency", "debtor", "journal", "moved_from")
+    keys = sales.values_list(*names).order_by("date", "moved_from", "location__location_id")
+    for location, zone, day, currency, debtor, journal, moved_from in keys.distinct():
+        own_day = moved_from or day
+        if not _is_closed(work, own_day, zone) or day > clock.now().date():
             continue
         chosen = sales.filter(
-            location__location_id=location, date=day, currency=currency, debtor=debtor, journal=journal
-        )
-        group = f"{location}|{day}|{currency}|{debtor}"
+            location__location_id=location, date=day, currency=currency, debtor=debtor, journal=journal,
+            moved_from=moved_from,
+        )  # fmt: skip
+        group = f"{location}|{own_day}|{currency}|{debtor}"
         # None are left when somebody took the lane over meanwhile: the next write finds that out.
         if legs := list(chosen.select_related("location").order_by("id")):
             yield _draft(work, legs, group=group, ordinal=_next_ordinal(work, Document.SALES_ENTRY, group))
@@ -106,12 +115,14 @@ def _clearings(work: Work, kinds: Sequence[Document]) -> Iterator[Draft]:
     if work.lane.clearing_grouping == "per_payout":
         yield from _per_payout(work, settled.moving(work, money))
         money = money.exclude(pk__in=settled.moving(work, money).values("pk"))
-    keys = money.values_list("document", "journal", "date", "currency").order_by("date", "journal").distinct()
-    for document, journal, day, currency in keys:
-        found = money.filter(document=document, journal=journal, date=day, currency=currency)
-        legs = [leg for leg in found.select_related("location") if _is_closed(work, day, leg.location.timezone)]
-        group = f"{work.lane.source.account_id}|{journal}|{day}|{currency}"
-        yield from _clearing_parts(work, _with_number(legs), group, _next_ordinal(work, Document(document), group))
+    keys = money.values_list("document", "journal", "date", "currency", "moved_from").order_by("date", "journal")
+    for document, journal, day, currency, moved_from in keys.distinct():
+        own_day = moved_from or day
+        found = money.filter(document=document, journal=journal, date=day, currency=currency, moved_from=moved_from)
+        legs = [leg for leg in found.select_related("location") if _is_closed(work, own_day, leg.location.timezone)]
+        legs = legs if day <= clock.now().date() else []
+        group = f"{work.lane.source.account_id}|{journal}|{own_day}|{currency}"
+        yield from _clearing_parts(work, _with_number(legs), group)
 
 
 def _per_payout(work: Work, money: QuerySet[Leg]) -> Iterator[Draft]:
@@ -121,19 +132,19 @@ def _per_payout(work: Work, money: QuerySet[Leg]) -> Iterator[Draft]:
         legs = [
             leg for part in batches(ids, MOST_LINES) for leg in money.filter(pk__in=part).select_related("location")
         ]
-        ordinal = _next_ordinal(work, Document.BANK_ENTRY, key)
         plans = {_place(plan): (leg, plan) for leg, plan in ((leg, plan_of(leg)) for leg in _with_number(legs))}
         parts = clearing.of_one_payout((plan for _, plan in plans.values()), most_lines=MOST_LINES)
-        for number, part in enumerate(parts):
-            yield _draft(work, [plans[_place(plan)][0] for plan in part], group=key, ordinal=ordinal + number)
+        for part in parts:
+            ordinal = _next_ordinal(work, Document.BANK_ENTRY, key)
+            yield _draft(work, [plans[_place(plan)][0] for plan in part], group=key, ordinal=ordinal)
 
 
-def _clearing_parts(work: Work, legs: Sequence[Leg], group: str, ordinal: int) -> Iterator[Draft]:
+def _clearing_parts(work: Work, legs: Sequence[Leg], group: str) -> Iterator[Draft]:
     plans = {_place(plan): (leg, plan) for leg, plan in ((leg, plan_of(leg)) for leg in legs)}
     parts = clearing.entries((plan for _, plan in plans.values()), most_lines=MOST_LINES)
-    for number, (_, part) in enumerate(parts):
+    for entry, part in parts:
         owners = [plans[_place(plan)][0] for plan in part]
-        yield _draft(work, owners, group=group, ordinal=ordinal + number)
+        yield _draft(work, owners, group=group, ordinal=_next_ordinal(work, entry.document, group))
 
 
 def _place(plan: LegPlan) -> tuple[str, str, int, bool]:
@@ -147,7 +158,13 @@ def _is_closed(work: Work, day: date, zone: str) -> bool:
 
 
 def _next_ordinal(work: Work, document: Document, group: str) -> int:
-    return Posting.objects.filter(lane=work.lane, document=document, group=group).count()
+    """One more than there are, counting those that this slice has given out and not stored yet."""
+    place = (document.value, group)
+    if place not in work.ordinals:
+        work.ordinals[place] = Posting.objects.filter(lane=work.lane, document=document, group=group).count()
+    else:
+        work.ordinals[place] += 1
+    return work.ordinals[place]
 
 
 def _with_number(legs: Iterable[Leg]) -> list[Leg]:
@@ -211,7 +228,7 @@ def _sales_body(
     header = (
         texts.sale_header(first, place=place)
         if is_alone
-        else texts.summary_header(place=place, day=first.date, supplement=ordinal)
+        else texts.summary_header(place=place, day=first.moved_from or first.date, supplement=ordinal)
     )
     body = sales_entry(
         customer=legs[0].debtor, journal=first.journal, date=first.date, reference=texts.your_ref(own),

@@ -16,13 +16,16 @@ from connections.providers.errors import Unreadable
 from connections.providers.payload import LONGEST_ID, PUNCTUATION
 from connections.providers.square import payloads
 from connections.providers.square.payloads import Order
+from mappings.bookkeeping import periods
 from mappings.bookkeeping.context import Context
 from mappings.bookkeeping.conventions import ConventionBook
 from mappings.bookkeeping.legs import Debtor, LegKind, LegPlan, Plan, Problem, ProblemKind
+from mappings.bookkeeping.periods import Policy
 from mappings.bookkeeping.references import reference
+from mappings.bookkeeping.validation import checked
 from sync.flows.base import Record, Resolution, Work
 from sync.lifecycle import LegState
-from sync.models import LaneLocation, Leg, SyncItem
+from sync.models import LaneLocation, Leg, SyncItem, SyncLane
 
 # Left out of the digest: what changes without changing what is booked.
 PASSING = ("updated_at", "refunded", "version")
@@ -94,8 +97,9 @@ def digest(value: Any) -> str:
 
 
 def resolution(work: Work, item: SyncItem, plan: Plan, *, is_unfinished: bool = False) -> Resolution:
-    """The plan's legs with their references; those of a closed period wait."""
-    legs = [(reference_of(work, item, leg), _in_open_period(work, leg)) for leg in plan.legs]
+    """The plan's legs with their references; those of a closed period wait or move, what Exact would refuse waits."""
+    sound = (checked(leg, work.facts) for leg in _in_open_periods(work, item, plan.legs))
+    legs = [(reference_of(work, item, leg), leg) for leg in sound]
     return Resolution(item, legs, problem=plan.problem, is_unfinished=is_unfinished, notes=plan.notes)
 
 
@@ -149,17 +153,23 @@ def reference_of(work: Work, item: SyncItem, leg: LegPlan) -> str:
     )  # fmt: skip
 
 
-def _in_open_period(work: Work, leg: LegPlan) -> LegPlan:
-    """A leg whose period is closed is held before anything is sent."""
-    closed = work.decisions.closed_period(leg.journal, leg.date)
-    if closed is None or leg.problem:
-        return leg
-    sentence = (
-        f"Period {closed.year}-{closed.period:02} of journal {leg.journal} is closed in Exact, so the {leg.kind} of "
-        f"{leg.date} cannot be booked. Open the period in Exact, then press 'Read accounts, codes and periods again' "
-        "on the division: the record goes on by itself."
-    )
-    return replace(leg, problem=Problem(ProblemKind.PERIOD_CLOSED, sentence, closed.label))
+def _in_open_periods(work: Work, item: SyncItem, legs: Sequence[LegPlan]) -> Sequence[LegPlan]:
+    """What of it lies in a closed period waits or moves, by the lane's policy, before anything is sent."""
+    lane = work.lane
+    journals = {lane.sales_journal, lane.clearing_journal, lane.cash_journal, *(leg.journal for leg in legs)}
+    if not any(work.calendar.closing(journals, leg.date) for leg in legs):
+        return legs
+    policy = Policy(lane.closed_periods)
+    rulebook, family = work.decisions.rulebook, _journals_of(lane, item)
+    return periods.fitted(legs, calendar=work.calendar, policy=policy, rulebook=rulebook, family=family)
+
+
+def _journals_of(lane: SyncLane, item: SyncItem) -> set[str]:
+    """The journals that the sale of an order and all its tenders are booked in; empty for what is no sale."""
+    order = item.payload.get("order") if item.kind == "payment" else None
+    tenders = payloads.order(order).tenders if order else ()
+    found = {lane.cash_journal if tender.kind == "CASH" else lane.clearing_journal for tender in tenders}
+    return {*found, lane.sales_journal} if tenders else set()
 
 
 def waits_for_go_live(work: Work, item: SyncItem) -> Problem | None:

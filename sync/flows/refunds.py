@@ -16,6 +16,7 @@ from connections.providers.square.payloads import Order, PaymentRefund
 from mappings.bookkeeping import refund as bookkeeping
 from mappings.bookkeeping.conventions import ConventionBook
 from mappings.bookkeeping.legs import LegKind, LegPlan, Plan, Problem, ProblemKind
+from mappings.bookkeeping.periods import as_owed
 from mappings.bookkeeping.refund import RefundContext
 from mappings.bookkeeping.reversal import reverse
 from sync import settled
@@ -122,12 +123,15 @@ def _sales(work: Work, items: Sequence[SyncItem]) -> _Sales:
         paid_by={source: tender for source, _, tender, _ in rows},
         deposits=_deposits(work, {source: order for source, order, _, state in rows if state in NO_SALE}),
         book=settled.conventions(work, items),
-        sales={leg.order_id: plan_of(leg) for leg in legs.filter(kind=LegKind.SALE, order_id__in=order_of.values())},
+        sales={
+            leg.order_id: as_owed(plan_of(leg))
+            for leg in legs.filter(kind=LegKind.SALE, order_id__in=order_of.values())
+        },
         receipts=_receipts(legs, payments),
         returns=_returns(work, {item.order_id for item in items if item.order_id}),
     )
     for leg in _standing_credits(legs, set(order_of.values())):
-        found.credits[leg.order_id].append(plan_of(leg))
+        found.credits[leg.order_id].append(as_owed(plan_of(leg)))
     return found
 
 

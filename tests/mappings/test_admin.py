@@ -78,7 +78,7 @@ def test_the_signal_names_the_division_and_what_may_be_solved(shop: Shop, anna: 
         anna.post(f"{CUSTOMERS}add/", customer(shop))
     finally:
         mapping_changed.disconnect(listen)
-    assert heard == [(shop.division.pk, ("unmapped_customer",))]
+    assert heard == [(shop.division.pk, ("unmapped_customer", "unusable"))]
 
 
 @pytest.mark.parametrize(

@@ -257,7 +257,7 @@ def test_a_lane_shows_its_next_and_its_last_run(shop: Shop, anna: Client) -> Non
 def lane_form(lane: SyncLane, **changes: Any) -> dict[str, Any]:
     names = (
         "label", "flow", "cadence_minutes", "go_live", "sales_grouping", "clearing_grouping", "day_closes_after_hours",
-        "books_payouts", "rounding_limit", "lost_disputes",
+        "books_payouts", "rounding_limit", "lost_disputes", "closed_periods",
         "sales_journal", "clearing_journal", "cash_journal", "unknown_customers",
     )  # fmt: skip
     feed = lane.feeds.get()

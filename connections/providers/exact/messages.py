@@ -30,6 +30,11 @@ class RefusalKind(StrEnum):
     UNBALANCED = "unbalanced"
     VAT_NOT_ALLOWED = "vat_not_allowed"
     BLOCKED = "blocked"
+    RATE_MISSING = "rate_missing"
+    CURRENCY = "currency"
+    COST_CODE = "cost_code"
+    GL_ACCOUNT = "gl_account"
+    VAT_CODE = "vat_code"
     FILTER_REQUIRED = "filter_required"
     FILTER_UNSUPPORTED = "filter_unsupported"
     SELECT_REQUIRED = "select_required"
@@ -87,6 +92,25 @@ REMEDIES: dict[RefusalKind, str] = {
         "The journal or account takes no VAT code. Remove the code from the mapping, then replay."
     ),
     RefusalKind.BLOCKED: "The account, code or journal is blocked. Unblock it in Exact or map to another, then replay.",
+    RefusalKind.RATE_MISSING: (
+        "Exact has no exchange rate for the day of the entry. Add one under exchange rates in Exact, then replay."
+    ),
+    RefusalKind.CURRENCY: (
+        "The journal does not take the currency of this entry. Allow other currencies on it in Exact, or choose a "
+        "journal kept in that currency on the lane, then replay."
+    ),
+    RefusalKind.COST_CODE: (
+        "The cost centre or cost unit is missing, unknown or ended. Correct it on the GL mapping or in Exact, then "
+        "replay."
+    ),
+    RefusalKind.GL_ACCOUNT: (
+        "The GL account is missing or of a type that this entry cannot use. Put it right in Exact "
+        "or on the GL mapping, read the division's data again, then replay."
+    ),
+    RefusalKind.VAT_CODE: (
+        "The VAT code is missing or cannot be used in this entry, such as one for purchases on a sale. Put it right in "
+        "Exact or on the GL mapping, read the division's data again, then replay."
+    ),
     RefusalKind.FILTER_REQUIRED: "Exact wants this list filtered. This is a fault of Tillbridge: please report it.",
     RefusalKind.FILTER_UNSUPPORTED: "Exact does not filter on this. This is a fault of Tillbridge: please report it.",
     RefusalKind.SELECT_REQUIRED: "Exact wants the properties named. This is a fault of Tillbridge: please report it.",
@@ -96,6 +120,14 @@ REMEDIES: dict[RefusalKind, str] = {
 
 # What follows "Mandatory:", "Invalid:" and their like: up to the value in brackets, which is not kept.
 FIELD = r"\s*:\s*(?P<field>[^\[\n]*?)\s*(?:\[.*)?$"
+
+# What may stand before the colon when a named value is missing, unknown or wrong.
+_BEFORE = {
+    "en": r"Mandatory|Invalid|Unknown",
+    "nl": r"Verplicht|Ongeldige?|Onbekend",
+    "de": r"Pflichtfeld|Erforderlich|Obligatorisch|Ungültig|Unbekannt",
+    "fr": r"Obligatoire|Non valide|Invalide|Incorrecte?|Inconnue?",
+}
 
 # First match wins, so the narrow rows stand above the wide ones. Reference: exact-online.md section 6.
 ROWS: tuple[tuple[RefusalKind, Mapping[str, str]], ...] = (
@@ -112,7 +144,7 @@ ROWS: tuple[tuple[RefusalKind, Mapping[str, str]], ...] = (
             "en": r"Invalid\s*:\s*(?P<field>Customer)\s*\(",
             "nl": r"Ongeldig\s*:\s*(?P<field>Klant)\s*\(",
             "de": r"Ungültig\s*:\s*(?P<field>Kunde)\s*\(",
-            "fr": r"(?:Non valide|Invalide)\s*:\s*(?P<field>Client)\s*\(",
+            "fr": r"(?:Non valide|Invalide|Incorrecte?)\s*:\s*(?P<field>Client)\s*\(",
         },
     ),
     (
@@ -121,7 +153,7 @@ ROWS: tuple[tuple[RefusalKind, Mapping[str, str]], ...] = (
             "en": r"Invalid\s*:\s*(?P<field>Supplier)\s*\(",
             "nl": r"Ongeldig\s*:\s*(?P<field>Leverancier)\s*\(",
             "de": r"Ungültig\s*:\s*(?P<field>Lieferant)\s*\(",
-            "fr": r"(?:Non valide|Invalide)\s*:\s*(?P<field>Fournisseur)\s*\(",
+            "fr": r"(?:Non valide|Invalide|Incorrecte?)\s*:\s*(?P<field>Fournisseur)\s*\(",
         },
     ),
     (
@@ -130,7 +162,7 @@ ROWS: tuple[tuple[RefusalKind, Mapping[str, str]], ...] = (
             "en": r"Invalid\s*:\s*(?P<field>Journal)\b",
             "nl": r"Ongeldig\s*:\s*(?P<field>Dagboek)\b",
             "de": r"Ungültig\s*:\s*(?P<field>Journal|Tagebuch)\b",
-            "fr": r"(?:Non valide|Invalide)\s*:\s*(?P<field>Journal)\b",
+            "fr": r"(?:Non valide|Invalide|Incorrecte?)\s*:\s*(?P<field>Journal)\b",
         },
     ),
     (
@@ -169,12 +201,59 @@ ROWS: tuple[tuple[RefusalKind, Mapping[str, str]], ...] = (
             "fr": r"Non autorisé\s*:\s*(?P<field>Code TVA)",
         },
     ),
+    # Guesses from here to the cost centres, in every language but where section 6 names a sentence: the words before
+    # the colon are reported, these fields with them are not.
+    (
+        RefusalKind.RATE_MISSING,
+        {
+            "en": rf"(?:{_BEFORE['en']})\s*:\s*(?P<field>(?:Exchange )?rate)\b",
+            "nl": rf"(?:{_BEFORE['nl']})\s*:\s*(?P<field>(?:Wissel)?koers)\b",
+            "de": rf"(?:{_BEFORE['de']})\s*:\s*(?P<field>(?:Wechsel|Umrechnungs)kurs)\b",
+            "fr": rf"(?:{_BEFORE['fr']})\s*:\s*(?P<field>(?:Taux de change|Cours))\b",
+        },
+    ),
+    (
+        RefusalKind.CURRENCY,
+        {
+            "en": rf"(?:{_BEFORE['en']})\s*:\s*(?P<field>Currency)\b",
+            "nl": rf"(?:{_BEFORE['nl']})\s*:\s*(?P<field>Valuta)\b",
+            "de": rf"(?:{_BEFORE['de']})\s*:\s*(?P<field>Währung)\b",
+            "fr": rf"(?:{_BEFORE['fr']})\s*:\s*(?P<field>Devise)\b",
+        },
+    ),
+    (
+        RefusalKind.COST_CODE,
+        {
+            "en": rf"(?:{_BEFORE['en']})\s*:\s*(?P<field>Cost (?:cent(?:er|re)|unit))\b",
+            "nl": rf"(?:{_BEFORE['nl']})\s*:\s*(?P<field>Kosten(?:plaats|drager))\b",
+            "de": rf"(?:{_BEFORE['de']})\s*:\s*(?P<field>Kosten(?:stelle|träger))\b",
+            "fr": rf"(?:{_BEFORE['fr']})\s*:\s*(?P<field>Centre de co[uû]ts|Unité d'œuvre)",
+        },
+    ),
+    (
+        RefusalKind.GL_ACCOUNT,
+        {
+            "en": rf"(?:{_BEFORE['en']})\s*:\s*(?P<field>G/?L account)\b",
+            "nl": rf"(?:{_BEFORE['nl']})\s*:\s*(?P<field>Grootboekrekening)\b",
+            "de": rf"(?:{_BEFORE['de']})\s*:\s*(?P<field>Sachkonto)\b",
+            "fr": rf"(?:{_BEFORE['fr']})\s*:\s*(?P<field>Compte général)",
+        },
+    ),
+    (
+        RefusalKind.VAT_CODE,
+        {
+            "en": rf"(?:{_BEFORE['en']})\s*:\s*(?P<field>VAT code)\b",
+            "nl": rf"(?:{_BEFORE['nl']})\s*:\s*(?P<field>Btw-code)\b",
+            "de": rf"(?:{_BEFORE['de']})\s*:\s*(?P<field>(?:USt|MwSt)\.?-(?:Code|Kode|Schlüssel))",
+            "fr": rf"(?:{_BEFORE['fr']})\s*:\s*(?P<field>Code (?:de )?TVA)\b",
+        },
+    ),
     (
         RefusalKind.NUMBER_IN_USE,
         {
             "en": r"(?P<field>(?:Invoice|Entry) number) is already used|In use\s*:\s*(?P<other>Entry number)",
             "nl": r"In gebruik\s*:\s*(?P<field>Boekstuknummer|Factuurnummer)",
-            "de": r"In Benutzung\s*:\s*(?P<field>\S*nummer)",
+            "de": r"In (?:Benutzung|Gebrauch)\s*:\s*(?P<field>\S*nummer)",
             "fr": r"Utilisé\s*:\s*(?P<field>Numéro[^\[\n]*)",
         },
     ),
@@ -214,8 +293,8 @@ ROWS: tuple[tuple[RefusalKind, Mapping[str, str]], ...] = (
         {
             "en": r"Invalid reference" + FIELD + r"|Unrecognized Guid",
             "nl": r"Ongeldige referentie" + FIELD + r"|Niet herkende GUID",
-            "de": r"Ungültige Referenz" + FIELD,
-            "fr": r"Référence non valide" + FIELD,
+            "de": r"Ungültiger? (?:Referenz|Verweis)" + FIELD,
+            "fr": r"Référence (?:non valide|incorrecte)" + FIELD,
         },
     ),
     (
@@ -242,7 +321,7 @@ ROWS: tuple[tuple[RefusalKind, Mapping[str, str]], ...] = (
             "en": r"Invalid" + FIELD,
             "nl": r"Ongeldig" + FIELD,
             "de": r"Ungültig" + FIELD,
-            "fr": r"(?:Non valide|Invalide)" + FIELD,
+            "fr": r"(?:Non valide|Invalide|Incorrecte?)" + FIELD,
         },
     ),
 )

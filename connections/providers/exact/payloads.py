@@ -128,11 +128,13 @@ class PaymentCondition:
 
 @dataclass(frozen=True, slots=True)
 class CostCode:
-    """A cost centre or a cost unit; lines carry its code, not its GUID."""
+    """A cost centre or a cost unit; lines carry its code, not its GUID. `ends`: the last day it can be used on."""
 
     id: str
     code: str
     name: str
+    is_active: bool = True
+    ends: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

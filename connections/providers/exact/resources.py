@@ -7,7 +7,7 @@ reference (exact-online.md appendix A).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 from connections.providers.exact.payloads import (
@@ -154,10 +154,17 @@ def payment_condition(row: Row) -> PaymentCondition:
     )
 
 
-def cost_code(row: Row) -> CostCode:
+def cost_center(row: Row) -> CostCode:
+    return replace(cost_unit(row), is_active=Reader(row, "Costcenters").optional_flag("Active", default=True))
+
+
+def cost_unit(row: Row) -> CostCode:
     reader = Reader(row, "CostCodes")
     return CostCode(
-        id=required_guid(reader, "ID"), code=trimmed(reader, "Code"), name=reader.optional_text("Description")
+        id=required_guid(reader, "ID"),
+        code=trimmed(reader, "Code"),
+        name=reader.optional_text("Description"),
+        ends=wall_clock(reader, "EndDate"),
     )
 
 
@@ -333,8 +340,8 @@ ACCOUNTS = Resource(
     account,
 )
 PAYMENT_CONDITIONS = Resource("cashflow/PaymentConditions", CODED, payment_condition)
-COST_CENTERS = Resource("hrm/Costcenters", CODED, cost_code)
-COST_UNITS = Resource("hrm/Costunits", CODED, cost_code)
+COST_CENTERS = Resource("hrm/Costcenters", (*CODED, "Active", "EndDate"), cost_center)
+COST_UNITS = Resource("hrm/Costunits", (*CODED, "EndDate"), cost_unit)
 PERIOD_STATUSES = Resource("read/financial/JournalStatusList", ("Journal", "Year", "Period", "Status"), period_status)
 FINANCIAL_PERIODS = Resource(
     "financial/FinancialPeriods", ("ID", "FinYear", "FinPeriod", "StartDate", "EndDate"), financial_period

@@ -72,6 +72,14 @@ def vat_code(division: ExactDivision, code: str | None) -> Row | None:
     return row
 
 
+def sales_code(division: ExactDivision, code: str | None) -> Row | None:
+    """The VAT code of a sales line. A guess: that one for purchases is refused, and how, is not recorded."""
+    row = vat_code(division, code)
+    if row is not None and row["VATTransactionType"] == "P":
+        raise Rule("invalid", "VATCode", row["Code"].strip())
+    return row
+
+
 def payment_condition(division: ExactDivision, code: str | None) -> Row | None:
     if not code:
         return None
@@ -93,18 +101,23 @@ def cost_columns(division: ExactDivision, line: Row, gl: Row) -> Row:
         row = division.tables[table].first("Code", code)
         if row is None:
             raise Rule("reference", field)
+        if row.get("Active") is False:
+            # A guess: the words of Exact for an ended cost centre are not recorded.
+            raise Rule("blocked", field, row["Code"])
         columns |= {field: row["Code"], f"{field}Description": row["Description"]}
     return columns
 
 
-def currency(division: ExactDivision, code: str | None, in_journal: Row, rate: Decimal | None) -> tuple[str, Decimal]:
-    """The currency of an entry and its rate to the division's."""
+def currency(
+    division: ExactDivision, code: str | None, in_journal: Row, rate: Decimal | None, *, on: datetime
+) -> tuple[str, Decimal]:
+    """The currency of an entry and its rate to the division's: as given, else the division's own of that day."""
     used = code or in_journal["Currency"]
     if used != in_journal["Currency"] and not in_journal["AllowVariableCurrency"]:
         raise Rule("invalid", "Currency", used)
     if used == division.currency:
         return used, Decimal(1)
-    found = rate or division.rates.get(used)
+    found = rate or division.rate_on(used, on.date())
     if not found:
         raise Rule("mandatory", "Rate")
     return used, found

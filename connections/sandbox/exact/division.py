@@ -71,7 +71,7 @@ class ExactDivision:
         self.switches = switches
         self.reachable = True
         self.users: set[str] | None = None  # who may reach it; None is everybody
-        self.rates: dict[str, Decimal] = {}
+        self.rates: dict[str, list[tuple[date, Decimal]]] = defaultdict(list)
         self.moved_at: datetime | None = None
         self._wall = wall
         self._random = random.Random(f"{seed}/{code}")
@@ -151,6 +151,24 @@ class ExactDivision:
         for table in self.tables.values():
             table.restamp()
 
+    # -- currencies
+
+    def set_rate(self, currency: str, rate: Decimal | str, since: date | str | None = None) -> None:
+        """One unit of the currency in the division's, from that day on: a row of the division's exchange rates."""
+        day = date.fromisoformat(since) if isinstance(since, str) else since or date.min
+        self.rates[currency] = sorted([*self.rates[currency], (day, Decimal(rate))])
+
+    def rate_on(self, currency: str, day: date) -> Decimal | None:
+        """# Reference: section 10.7, without a rate in the entry Exact takes its own of the date."""
+        known = [rate for since, rate in self.rates[currency] if since <= day]
+        return known[-1] if known else None
+
+    @property
+    def exchange_account(self) -> Row:
+        """Where exchange differences go; a real division names one in its settings."""
+        found = self.tables["glaccounts"].first("Code", template.EXCHANGE[0])
+        return found or self.add_gl_account(*template.EXCHANGE)
+
     # -- masters
 
     def add_gl_account(self, code: str, description: str, kind: int, **more: Any) -> Row:
@@ -192,16 +210,18 @@ class ExactDivision:
         return self.add("accounts", **row)
 
     def add_journal(
-        self, code: str, description: str, kind: int, *, name: str = "", gl: str | None = None, vat: bool = False
-    ) -> Row:
+        self, code: str, description: str, kind: int, *, name: str = "", gl: str | None = None, vat: bool = False,
+        currency: str = "", variable: bool = False,
+    ) -> Row:  # fmt: skip
+        """`currency`: the division's unless named; `variable`: entries in other currencies are taken too."""
         account = self.gl(gl) if gl else None
         row = self.add(
             "journals",
             Code=code,
             Description=description,
             Type=kind,
-            Currency=self.currency,
-            AllowVariableCurrency=False,
+            Currency=currency or self.currency,
+            AllowVariableCurrency=variable,
             AllowVariableExchangeRate=False,
             AllowVAT=vat,
             AutoSave=False,
@@ -306,6 +326,35 @@ class ExactDivision:
     def block_vat_code(self, code: str, *, blocked: bool = True) -> None:
         row = self._known("vatcodes", code, "VAT code")
         self.tables["vatcodes"].change(row["ID"], IsBlocked=blocked, Modified=self.now())
+
+    def block_relation(self, name: str, *, blocked: bool = True) -> None:
+        self.tables["accounts"].change(self._relation(name)["ID"], Blocked=blocked, Modified=self.now())
+
+    def set_relation_status(self, name: str, status: str) -> None:
+        """As a person does who makes a customer a prospect again; S, P, C or A."""
+        self.tables["accounts"].change(
+            self._relation(name)["ID"], Status=status, IsSales=status == "C", Modified=self.now()
+        )
+
+    def _relation(self, name: str) -> Row:
+        row = self.tables["accounts"].first("Name", name)
+        if row is None:
+            raise LookupError(f"Division {self.code} has no relation {name}.")
+        return row
+
+    def block_journal(self, code: str, *, blocked: bool = True) -> None:
+        self.tables["journals"].change(self._known("journals", code, "journal")["ID"], IsBlocked=blocked)
+
+    def set_vat_use(self, code: str, use: str) -> None:
+        """VATTransactionType: B both, P purchases, S sales."""
+        self.tables["vatcodes"].change(self._known("vatcodes", code, "VAT code")["ID"], VATTransactionType=use)
+
+    def end_cost_center(self, code: str, *, active: bool = False) -> None:
+        self.tables["costcenters"].change(self._known("costcenters", code, "cost centre")["ID"], Active=active)
+
+    def retype_account(self, gl_code: str, kind: int) -> None:
+        """As a person does who gives a ledger account another type."""
+        self.tables["glaccounts"].change(self.gl(gl_code)["ID"], Type=kind, Modified=self.now())
 
     def delete_entry(self, entry_id: str) -> None:
         """As a person does in Exact's own screens."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from connections.sandbox.exact.division import ExactDivision
 
 STATUS_OPEN = 20
+EXCHANGE_DIFFERENCE = 82  # Reference: section 9, TransactionLines.Type
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class Leg:
     vat: Row | None = None
     key: str = ""
     our_ref: int | None = None
+    home: Decimal | None = None  # where the amount in the division's currency does not follow from the rate
     more: Row = field(default_factory=dict)
 
 
@@ -62,7 +64,7 @@ def book(division: ExactDivision, document: Document, legs: Iterable[Leg]) -> li
     rows = []
     for leg, amount in zip(legs, amounts, strict=True):
         row = division.tables["transactionlines"].insert(_line(division, document, leg, amount))
-        if leg.gl["Type"] == RECEIVABLES:
+        if leg.gl["Type"] == RECEIVABLES and document.type != EXCHANGE_DIFFERENCE:
             receivables.open_term(division, document, leg, row)
         rows.append(row)
     return rows
@@ -70,7 +72,7 @@ def book(division: ExactDivision, document: Document, legs: Iterable[Leg]) -> li
 
 def _home_amounts(document: Document, legs: list[Leg]) -> list[Decimal]:
     """In the division's currency; cents lost by the rate fall to the first line."""
-    amounts = [cents(leg.amount * document.rate) for leg in legs]
+    amounts = [cents(leg.amount * document.rate) if leg.home is None else leg.home for leg in legs]
     if amounts:
         amounts[0] -= sum(amounts)
     return amounts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from connections.sandbox.exact.store import Row
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from connections.sandbox.exact.ledger import Document, Leg
 
 OPEN, MATCHED = 20, 50
+GENERAL = 90  # the type of a general journal
 
 
 def open_term(division: ExactDivision, document: Document, leg: Leg, line: Row) -> None:
@@ -91,7 +93,33 @@ def _match(division: ExactDivision, term: Row, line: Row) -> None:
         if fits and other["Status"] == OPEN and other["ID"] != term["ID"]:
             _settle(division, other, line["ID"], line)
             _settle(division, term, other["TransactionID"], line)
+            _book_difference(division, other, line)
             return
+
+
+def _book_difference(division: ExactDivision, other: Row, line: Row) -> None:
+    """What two matched lines differ by in the division's currency is an entry of its own. Reference: section 10.7,
+    exchange differences appear as type 82 and are made by matching; account and journal are a guess.
+    """
+    from connections.sandbox.exact import ledger
+
+    difference = other["TransactionAmountDC"] + line["AmountDC"]
+    if not difference:
+        return
+    row = next(row for row in division.tables["journals"] if row["Type"] == GENERAL)
+    year, period = line["FinancialYear"], line["FinancialPeriod"]
+    document = ledger.Document(
+        entry=division.guid(), number=division.next_number(row["Code"], year), journal=row, year=year, period=period,
+        type=ledger.EXCHANGE_DIFFERENCE, currency=line["Currency"], rate=line["ExchangeRate"],
+    )  # fmt: skip
+    shared = {"date": line["Date"], "description": "Exchange difference", "amount": Decimal("0.00")}
+    control = division.tables["glaccounts"].rows[line["GLAccount"]]
+    relation = division.tables["accounts"].rows[line["Account"]]
+    legs = [
+        ledger.Leg(control, number=0, home=-difference, account=relation, **shared),
+        ledger.Leg(division.exchange_account, number=1, home=difference, **shared),
+    ]
+    ledger.book(division, document, legs)
 
 
 def _settle(division: ExactDivision, term: Row, counterpart: str, payment: Row) -> None:

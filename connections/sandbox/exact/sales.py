@@ -71,7 +71,7 @@ def _head(division: ExactDivision, body: Row) -> Row:
     date = checks.day(body.get("EntryDate") or division.now())
     year, period = division.periods.of(date, year=body.get("ReportingYear"), period=body.get("ReportingPeriod"))
     division.periods.must_be_open(journal["Code"], year, period)
-    currency, rate = checks.currency(division, body.get("Currency"), journal, body.get("Rate"))
+    currency, rate = checks.currency(division, body.get("Currency"), journal, body.get("Rate"), on=date)
     return {
         **{name: body[name] for name in _PLAIN if name in body},
         **_terms(division, body, customer, date),
@@ -123,7 +123,7 @@ def _terms(division: ExactDivision, body: Row, customer: Row, date: datetime) ->
 def _line(division: ExactDivision, head: Row, line: Row) -> Row:
     """The stored columns of a line. Its VAT code falls back to the account's."""
     gl = checks.gl_account(division, line["GLAccount"])
-    vat = checks.vat_code(division, line.get("VATCode") or gl.get("VATCode"))
+    vat = checks.sales_code(division, line.get("VATCode") or gl.get("VATCode"))
     amount = cents(line.get("AmountFC") or 0)
     tax = checks.vat_amount(vat, amount, line.get("VATAmountFC"))
     net = amount - tax if vat and vat["Type"] == "I" else amount

@@ -111,7 +111,7 @@ def _head(division: ExactDivision, body: Row, kind: Kind, lines: list[Row]) -> R
     if not kind.is_memo:
         checks.gl_account(division, journal["GLAccount"])
     given = body.get("ExchangeRate") or next((line["ExchangeRate"] for line in lines if line.get("ExchangeRate")), None)
-    currency, rate = checks.currency(division, body.get("Currency"), journal, given)
+    currency, rate = checks.currency(division, body.get("Currency"), journal, given, on=date)
     row = {
         "EntryID": division.guid(),
         "JournalCode": journal["Code"],

@@ -91,6 +91,7 @@ JOURNALS = (
     Journal("90", "General", 90, "General journal"),
 )
 
+EXCHANGE = ("4995", "Exchange differences", 120)
 COUNTER_SALES = "Counter sales"
 CUSTOMERS = (
     ("Bakkerij De Molen", "Utrecht", "bestellingen@demolen.example"),

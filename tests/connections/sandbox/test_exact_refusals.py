@@ -174,3 +174,23 @@ def test_the_error_envelope_has_the_recorded_form() -> None:
     assert world.get("crm/Accounts", filter="Nope eq 1").json() == {
         "error": {"code": "", "message": {"lang": "", "value": "No property 'Nope' exists in the type."}}
     }
+
+
+def test_what_people_shut_in_exacts_screens_is_refused() -> None:
+    world = World()
+    books = world.division
+    books.set_vat_use("2", "P")
+    assert said(world.post("salesentry/SalesEntries", world.sale())) == "Invalid: VAT code [2]"
+    books.set_vat_use("2", "B")
+    books.end_cost_center("AMS")
+    centered = world.line("8000", 100.0, "2", CostCenter="AMS")
+    assert said(world.post("salesentry/SalesEntries", world.sale(centered))) == "Blocked: Cost center [AMS]"
+    books.block_journal("70")
+    assert said(world.post("salesentry/SalesEntries", world.sale())).startswith("Blocked: Journal")
+    books.block_journal("70", blocked=False)
+    name = books.tables["accounts"].get(world.customer)["Name"]
+    books.set_relation_status(name, "P")
+    assert said(world.post("salesentry/SalesEntries", world.sale())) == "Invalid: Customer (Type)"
+    books.set_relation_status(name, "C")
+    books.block_relation(name)
+    assert said(world.post("salesentry/SalesEntries", world.sale())).startswith("Blocked: Customer")
