@@ -17,7 +17,7 @@ ADMINISTRATOR = "Administrator"
 _LOOKS = ("audit.view_*", "connections.view_*", "mappings.view_*", "sync.view_*")
 _MAPS = tuple(
     f"mappings.{verb}_{model}"
-    for model in ("customermapping", "glmapping", "tenderjournal")
+    for model in ("customermapping", "glmapping", "itemmapping", "tenderjournal")
     for verb in ("add", "change", "resolve")
 )
 
@@ -49,6 +49,7 @@ NOBODY = {
         ("audit", "auditentry"), ("sync", "syncitem"), ("sync", "syncrun"), ("sync", "posting"), ("sync", "leg"),
         ("sync", "deposit"), ("sync", "clearingproof"), ("sync", "suspensecleared"),
         ("sync", "latearrival"),
+        ("sync", "orderrecord"), ("sync", "exactorder"),
         ("connections", "vendorcall"),
     )
     for verb in ("add", "change", "delete")

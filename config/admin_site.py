@@ -29,6 +29,7 @@ MENU = {
             "Posting",
             "SyncRun",
             "SyncLane",
+            "OrderRecord",
             "LateArrival",
             "Deposit",
             "Expiry",
@@ -41,6 +42,7 @@ MENU = {
         (
             "GLMapping",
             "CustomerMapping",
+            "ItemMapping",
             "Convention",
             "TenderJournal",
             "LedgerAccount",

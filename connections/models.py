@@ -111,6 +111,7 @@ class Division(models.Model):
     held_at = models.DateTimeField(null=True, blank=True, editable=False)
     read_at = models.DateTimeField("last read", null=True, blank=True, editable=False)
     reference_read_at = models.DateTimeField("reference data read", null=True, blank=True, editable=False)
+    items_read_at = models.DateTimeField("items read", null=True, blank=True, editable=False)
 
     class Meta:
         ordering = ["code"]

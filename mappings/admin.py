@@ -21,13 +21,15 @@ from connections import clock
 from connections.models import Connection, Division, Location
 from mappings import soundness
 from mappings.bookkeeping.legs import ProblemKind
-from mappings.forms import ACCEPT, COLLECTIVE, CUSTOMER, CustomerForm, RuleForm
+from mappings.forms import ACCEPT, COLLECTIVE, CUSTOMER, REST, CustomerForm, ItemForm, RuleForm
 from mappings.models import (
     ClosedPeriod,
     CustomerMapping,
     DebtorAccount,
     Decision,
+    ExactItem,
     GLMapping,
+    ItemMapping,
     Journal,
     LedgerAccount,
     VatCode,
@@ -44,11 +46,12 @@ SOLVED_BY_A_RULE = (
     ProblemKind.UNUSABLE,
 )
 SOLVED_BY_A_CUSTOMER = (ProblemKind.UNMAPPED_CUSTOMER, ProblemKind.UNUSABLE)
+SOLVED_BY_AN_ITEM = (ProblemKind.UNMAPPED_ITEM,)
 DIVISION = re.compile("[0-9]{1,18}")
 # Django's jQuery first: the merged order of scripts follows from this.
 NARROWING = ("admin/js/vendor/jquery/jquery.min.js", "admin/js/jquery.init.js", "tillbridge/narrowing.js")
 
-for _name, _model in (("glmapping", GLMapping), ("customermapping", CustomerMapping)):
+for _name, _model in (("glmapping", GLMapping), ("customermapping", CustomerMapping), ("itemmapping", ItemMapping)):
     adminkit.add_subject(_name, _model)
 words.add(
     {
@@ -56,6 +59,9 @@ words.add(
         "glmapping.changed": "GL mapping changed",
         "customermapping.added": "customer mapped",
         "customermapping.changed": "customer mapping changed",
+        "itemmapping.added": "article mapped",
+        "itemmapping.changed": "item mapping changed",
+        "item_mapping.proposed": "article laid before finance",
     }
 )
 
@@ -193,6 +199,52 @@ class CustomerMappingAdmin(DecisionAdmin):
         js = NARROWING
 
 
+@admin.register(ItemMapping)
+class ItemMappingAdmin(DecisionAdmin):
+    form = ItemForm
+    solves = SOLVED_BY_AN_ITEM
+    list_display = ("name", "square_item", "item", "status_shown", "effective_from", "division", "decided")
+    list_filter = ("status", "division")
+    list_select_related = ("item", "division")
+    search_fields = ("square_item__exact", "square_name__istartswith", "item__code__exact")
+    search_help_text = "Square catalogue id, beginning of the name, or code of the Exact item"
+    autocomplete_fields = ("item",)
+    readonly_fields = ("candidates_shown", "decided_by", "decided_at")
+    empty = "No article is mapped. Only lanes that write orders with their items need it; articles then wait here."
+    fieldsets = (
+        ("In Square", {"fields": ("merchant", "square_item", "square_name")}),
+        ("In Exact", {"fields": ("division", "candidates_shown", "item")}),
+        ("Decision", {"fields": ("status", "effective_from", "reason", "decided_by", "decided_at")}),
+    )
+
+    @admin.display(description="article", ordering="square_name")
+    def name(self, row: ItemMapping) -> str:
+        return str(row)
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        merchants = list(Connection.objects.filter(system=Connection.System.SQUARE).values_list("pk", flat=True)[:2])
+        known: dict[str, Any] = {"status": Decision.MATCHED, **super().get_changeform_initial_data(request)}
+        return {"merchant": merchants[0], **known} if len(merchants) == 1 else known
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        row: Any = super().get_object(request, object_id, from_field)
+        if row is not None:
+            row.may_decide = self.has_change_permission(request, row)
+        return row
+
+    @admin.display(description="which it may be")
+    def candidates_shown(self, row: ItemMapping) -> SafeString:
+        """The Exact items that resemble the article, each with a button; the form stays for any other choice."""
+        ids = [candidate["id"] for candidate in row.candidates]
+        held = {item.remote_id: item for item in ExactItem.objects.filter(division=row.division_id, remote_id__in=ids)}
+        found = [(candidate, held[candidate["id"]]) for candidate in row.candidates if candidate["id"] in held]
+        context = {"row": row, "candidates": found, "accept": ACCEPT, "rest": REST}
+        return SafeString(render_to_string("admin/mappings/item_candidates.html", context))
+
+    class Media:
+        js = NARROWING
+
+
 @admin.register(GLMapping)
 class GLMappingAdmin(DecisionAdmin):
     form = RuleForm
@@ -306,6 +358,12 @@ class DebtorAccountAdmin(ReferenceAdmin):
 
     def offered(self, request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:  # noqa: ARG002
         return rows.filter(status=CUSTOMER)
+
+
+@admin.register(ExactItem)
+class ExactItemAdmin(ReferenceAdmin):
+    list_display = ("code", "name", "unit", "usable", "division")
+    empty = "No item has been read from Exact. They are read only for lanes that write orders."
 
 
 @admin.register(ClosedPeriod)

@@ -171,6 +171,7 @@ def debtor_of(row: DebtorAccount, accounts: Mapping[str, Account], *, is_collect
         is_collective=is_collective,
         has_vat_number=bool(row.vat_number),
         receivables=accounts.get(row.receivables_account),
+        payment_condition=row.payment_condition,
     )
 
 

@@ -9,21 +9,32 @@ from django import forms
 from django.db.models import Q
 
 from connections.models import Division, Location
-from mappings.models import CustomerMapping, DebtorAccount, Decision, GLMapping, LedgerAccount, VatCode
+from mappings.models import (
+    CustomerMapping,
+    DebtorAccount,
+    Decision,
+    ExactItem,
+    GLMapping,
+    ItemMapping,
+    LedgerAccount,
+    VatCode,
+)
 from mappings.resolution import NO_TAX
 from mappings.roles import ACCOUNT_TYPES, Role
 
 if TYPE_CHECKING:
     _CustomerForm = forms.ModelForm[CustomerMapping]
     _RuleForm = forms.ModelForm[GLMapping]
+    _ItemForm = forms.ModelForm[ItemMapping]
 else:
-    _CustomerForm = _RuleForm = forms.ModelForm
+    _CustomerForm = _RuleForm = _ItemForm = forms.ModelForm
 
 CUSTOMER = "C"
 # What a person decides; the other two are what the product says while nobody has.
 DECIDED = (Decision.MATCHED, Decision.IGNORED)
 # Buttons of the customer's page: this candidate (its primary key), or nobody in particular.
 ACCEPT, COLLECTIVE = "_accept", "_collective"
+REST = "_rest"  # of an article's page: no item of its own
 
 
 def offer(field: forms.Field, values: Iterable[tuple[str, str]]) -> None:
@@ -45,6 +56,21 @@ def offer_divisions(form: forms.ModelForm[Any]) -> None:
     field.queryset = Division.objects.filter(Q(is_pinned=True) | Q(pk=form.instance.division_id))  # type: ignore[attr-defined]
 
 
+def press(form: Any, *, field: str, aside: str) -> None:
+    """A button decides at one click: it fills in the choice and the status, and the form is checked as ever.
+
+    `aside` is the button that chooses nobody in particular.
+    """
+    if not form.is_bound or not {ACCEPT, aside} & set(form.data):
+        return
+    chosen = form.data.get(ACCEPT, "")
+    status = Decision.MATCHED if chosen else Decision.IGNORED
+    filled = {**form.data.dict(), field: chosen, "status": status}
+    if form.instance.status not in DECIDED and filled.get("reason") == form.instance.reason:
+        filled["reason"] = ""  # it said that nobody had decided
+    form.data = filled
+
+
 class CustomerForm(_CustomerForm):
     class Meta:
         model = CustomerMapping
@@ -60,18 +86,7 @@ class CustomerForm(_CustomerForm):
         )
         self.fields["debtor"].help_text = "Leave it empty when the customer is ignored."
         self.fields["effective_from"].help_text = "Counts for payments from this day on."
-        self._press()
-
-    def _press(self) -> None:
-        """A button decides at one click: it fills in account and status, and the form is checked as ever."""
-        if not self.is_bound or not {ACCEPT, COLLECTIVE} & set(self.data):
-            return
-        chosen = self.data.get(ACCEPT, "")
-        status = Decision.MATCHED if chosen else Decision.IGNORED
-        filled = {**self.data.dict(), "debtor": chosen, "status": status}  # type: ignore[attr-defined]  # a QueryDict
-        if self.instance.status not in DECIDED and filled.get("reason") == self.instance.reason:
-            filled["reason"] = ""  # it said that nobody had decided
-        self.data = filled
+        press(self, field="debtor", aside=COLLECTIVE)
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
@@ -87,6 +102,35 @@ class CustomerForm(_CustomerForm):
             self.add_error("debtor", f"{debtor} is not a customer in Exact (status C), so nothing can be sold to it.")
         elif debtor.is_blocked or debtor.gone_at:
             self.add_error("debtor", f"{debtor} is blocked or gone in Exact.")
+
+
+class ItemForm(_ItemForm):
+    class Meta:
+        model = ItemMapping
+        fields = "__all__"
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "status" not in self.fields:
+            return  # who may only look is shown values; the form then has no fields of the model
+        offer_divisions(self)
+        offer_decisions(self, "Matched: orders name the item above. Ignored: they name the lane's item for the rest.")
+        self.fields["item"].help_text = "Leave it empty when the article is ignored."
+        self.fields["effective_from"].help_text = "Counts for orders placed from this day on."
+        press(self, field="item", aside=REST)
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        division, item = cleaned.get("division"), cleaned.get("item")
+        if division and item:
+            self._check_item(item, division)
+        return cleaned
+
+    def _check_item(self, item: ExactItem, division: Division) -> None:
+        if item.division_id != division.pk:
+            self.add_error("item", f"{item} belongs to another division than {division}.")
+        elif item.is_blocked or item.gone_at:
+            self.add_error("item", f"{item} is no longer sold in Exact.")
 
 
 class RuleForm(_RuleForm):

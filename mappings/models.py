@@ -68,6 +68,47 @@ class CustomerMapping(models.Model):
         return self.square_name or self.square_customer_id
 
 
+class ItemMapping(models.Model):
+    """Which Exact item an article of Square is, from a date on; asked for when orders are written with their items."""
+
+    division = models.ForeignKey(Division, on_delete=models.PROTECT, related_name="item_mappings")
+    merchant = models.ForeignKey(
+        Connection, on_delete=models.PROTECT, related_name="item_mappings", verbose_name="Square connection",
+        limit_choices_to={"system": Connection.System.SQUARE},
+    )  # fmt: skip
+    square_item = models.CharField(
+        "Square article", max_length=255, help_text="Its catalogue id; name:<name> for what is in no catalogue."
+    )
+    square_name = models.CharField("name in Square", max_length=300, blank=True)
+    status = models.CharField(max_length=10, choices=Decision, default=Decision.PROPOSED)
+    item = models.ForeignKey(
+        "ExactItem", on_delete=models.PROTECT, null=True, blank=True, related_name="mappings",
+        verbose_name="Exact item", help_text="Ignored: leave empty, orders then use the lane's item for the rest.",
+    )  # fmt: skip
+    candidates = models.JSONField(default=list, blank=True)
+    effective_from = models.DateField()
+    reason = models.TextField(blank=True)
+    decided_by = models.CharField(max_length=150, blank=True, editable=False)
+    decided_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta:
+        ordering = ["square_name", "square_item"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["division", "merchant", "square_item", "effective_from"], name="item_mapped_once_a_day",
+                violation_error_message="This article already has a mapping from that date on.",
+            ),
+            models.CheckConstraint(
+                name="matched_article_has_an_item", condition=~Q(status="matched") | Q(item__isnull=False),
+                violation_error_message="A matched article needs its Exact item.",
+            ),
+        ]  # fmt: skip
+        permissions: ClassVar = [("resolve_itemmapping", "Can resolve mapping conflicts of items")]
+
+    def __str__(self) -> str:
+        return self.square_name or self.square_item
+
+
 class GLMapping(models.Model):
     """A rule that gives a ledger role its account, narrowed by what is filled in; the most specific rule wins."""
 
@@ -297,11 +338,23 @@ class DebtorAccount(ReferenceRow):
     email = models.CharField(max_length=254, blank=True)
     vat_number = models.CharField(max_length=30, blank=True)
     receivables_account = models.CharField(max_length=36, blank=True, help_text="GUID of its own AR account, if any.")
+    payment_condition = models.CharField(max_length=10, blank=True, help_text="Code of its payment terms for sales.")
 
     class Meta(ReferenceRow.Meta):
         verbose_name = "Exact customer"
         ordering = ["name"]
         constraints = [models.UniqueConstraint(fields=["division", "remote_id"], name="debtor_once")]
+
+
+class ExactItem(ReferenceRow):
+    """An item that can be sold. Blocked: no longer sold, or ended."""
+
+    code = models.CharField(max_length=30)
+    unit = models.CharField(max_length=10, blank=True)
+
+    class Meta(ReferenceRow.Meta):
+        verbose_name = "Exact item"
+        constraints = [models.UniqueConstraint(fields=["division", "remote_id"], name="exact_item_once")]
 
 
 class ClosedPeriod(models.Model):

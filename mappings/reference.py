@@ -57,7 +57,7 @@ def refresh(division: Division) -> None:
     closed = _closed_periods(client)
     now = clock.now()
     with transaction.atomic():
-        counts = {model.__name__: _store(division, model, found, at=now) for model, found in rows.items()}
+        counts = {model.__name__: store(division, model, found, at=now) for model, found in rows.items()}
         _store_closed(division, closed)
         division.reference_read_at = now
         division.save(update_fields=["reference_read_at"])
@@ -129,10 +129,11 @@ def _debtor(row: Account) -> dict[str, Any]:
     return {
         "code": row.code, "name": row.name, "status": row.status, "email": row.email[:254],
         "vat_number": row.vat_number, "receivables_account": row.receivables, "is_blocked": row.is_blocked,
+        "payment_condition": row.payment_condition,
     }  # fmt: skip
 
 
-def _store(
+def store(
     division: Division, model: type[ReferenceRow], found: Mapping[str, Mapping[str, Any]], *, at: datetime
 ) -> int:
     """Write only what differs. Returns how many rows did."""

@@ -29,6 +29,7 @@ MAPPING = (
     ProblemKind.UNMAPPED_ACCOUNT,
     ProblemKind.UNMAPPED_TAX,
     ProblemKind.UNMAPPED_CUSTOMER,
+    ProblemKind.UNMAPPED_ITEM,
     ProblemKind.AMBIGUOUS_TAX,
 )
 CHUNK = 500
@@ -207,7 +208,9 @@ def _look_again(posting: Posting) -> None:
 def preview(item: SyncItem) -> Preview:
     """Resolve the record as it would be now, without writing or sending anything."""
     work = Work(lane=item.lane, run=SyncRun(lane=item.lane), grip=Grip(item.lane_id, -1, clock.now()))
-    stream = next(stream for stream in FLOWS[item.lane.flow].streams(item.lane) if stream.kind == item.kind)
+    stream = next((stream for stream in FLOWS[item.lane.flow].streams(item.lane) if stream.kind == item.kind), None)
+    if stream is None:
+        raise Impossible(f"The lane does not write any {item.kind}s now: the switch on it is off.")
     resolution = stream.resolve(work, [item])[0]
     return Preview(tuple(plan for _, plan in resolution.legs), tuple(resolution.notes), resolution.problem)
 

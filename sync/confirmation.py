@@ -11,7 +11,7 @@ from django.db.models import Count, QuerySet
 from audit.trail import Fact
 from connections import clock
 from connections.money import written
-from mappings.bookkeeping.legs import ProblemKind
+from mappings.bookkeeping.legs import ORDERS, ProblemKind
 from sync import engine
 from sync.engine import Move, Outcome
 from sync.flows.base import Flow, Work
@@ -38,7 +38,7 @@ def confirm_posted(work: Work, flow: Flow) -> None:
 
 
 def _posted(work: Work) -> QuerySet[Posting]:
-    posted = Posting.objects.filter(lane=work.lane, state=PostingState.POSTED)
+    posted = Posting.objects.filter(lane=work.lane, state=PostingState.POSTED).exclude(document__in=ORDERS)
     return posted.annotate(leg_count=Count("legs")).select_related("division").order_by("id").defer("body")
 
 
@@ -53,7 +53,7 @@ def store(work: Work, batch: list[Posting], movements: Mapping[int, Mapping[str,
     ]
     outcome = Outcome()
     if agreed:
-        _confirm(work, outcome, agreed)
+        confirm(work, outcome, agreed)
     for posting in batch:
         if posting.pk in movements and (found := difference(posting, movements[posting.pk])):
             _conflict(outcome, posting, f"differs from what this entry says: account {found}")
@@ -85,7 +85,7 @@ def difference(posting: Posting, moved: Mapping[str, int]) -> str:
     return "; ".join(parts)
 
 
-def _confirm(work: Work, outcome: Outcome, agreed: list[Posting]) -> None:
+def confirm(work: Work, outcome: Outcome, agreed: list[Posting]) -> None:
     now = clock.now()
     ids = [posting.pk for posting in agreed]
     changes = {"changed_at": now, "problem": "", "problem_kind": ""}

@@ -12,7 +12,7 @@ from typing import Any
 from django.core.serializers.json import DjangoJSONEncoder
 
 from mappings.bookkeeping.conventions import kept, restored
-from mappings.bookkeeping.legs import Account, Debtor, Document, LegKind, LegPlan, Line
+from mappings.bookkeeping.legs import Account, Debtor, Document, LegKind, LegPlan, Line, OrderedItem, Terms
 from mappings.bookkeeping.periods import as_owed
 from mappings.roles import Role
 from sync.models import Leg
@@ -52,6 +52,8 @@ def content_of(plan: LegPlan) -> dict[str, Any]:
     frozen |= {"location": plan.location, "tender": plan.tender, "receipt_number": plan.receipt_number}
     if plan.conventions:
         frozen["conventions"] = kept(plan.conventions)
+    if plan.terms:
+        frozen["terms"] = plan.terms
     return {name: _plain(value) for name, value in frozen.items()}
 
 
@@ -85,6 +87,7 @@ def digest_of(plan: LegPlan) -> str:
         main,
         plan.debtor and plan.debtor.id,
         lines,
+        *([asdict(plan.terms), [line.item and asdict(line.item) for line in plan.lines]] if plan.terms else []),
     ]
     return hashlib.sha256(json.dumps(parts, cls=DjangoJSONEncoder).encode()).hexdigest()
 
@@ -110,6 +113,7 @@ def plan_of(leg: Leg) -> LegPlan:
         after_sale=leg.after_sale,
         conventions=restored(content["conventions"]) if "conventions" in content else None,
         moved_from=leg.moved_from,
+        terms=_terms(content["terms"]) if content.get("terms") else None,
         **{name: content.get(name, "") for name in ("location", "tender", "receipt_number")},
     )
 
@@ -127,5 +131,16 @@ def _debtor(content: dict[str, Any]) -> Debtor:
 def _line(content: dict[str, Any]) -> Line:
     rate = Decimal(content["rate"]) if content.get("rate") is not None else None
     other = content.get("instead_of")
-    known = {"rate": rate, "role": Role(content["role"]), "account": Account(**content["account"])}
-    return Line(**{**content, **known, "instead_of": Account(**other) if other else None})
+    known: dict[str, Any] = {"rate": rate, "role": Role(content["role"]), "account": Account(**content["account"])}
+    known["instead_of"] = Account(**other) if other else None
+    known["item"] = _item(content["item"]) if content.get("item") else None
+    return Line(**{**content, **known})
+
+
+def _item(content: dict[str, Any]) -> OrderedItem:
+    return OrderedItem(**{**content, "quantity": Decimal(content["quantity"]), "price": Decimal(content["price"])})
+
+
+def _terms(content: dict[str, Any]) -> Terms:
+    due = content.get("delivery_date")
+    return Terms(**{**content, "delivery_date": date.fromisoformat(due) if isinstance(due, str) else due})

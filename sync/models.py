@@ -33,6 +33,8 @@ class SyncLane(models.Model):
         (Policy.HOLD.value, "wait"), (Policy.NEXT_OPEN_DAY.value, "next open day"),
         (Policy.ACCRUAL.value, "accrual account"),
     ]  # fmt: skip
+    ORDERS: ClassVar = [("off", "off"), ("quotations", "quotations"), ("sales_orders", "sales orders")]
+    ORDER_LINES: ClassVar = [("mapped_items", "mapped items"), ("total_line", "one total line per VAT code")]
     UNKNOWN: ClassVar = [("wait", "wait for a person"), ("collective", "book on the collective debtor")]
 
     label = models.CharField(max_length=100, unique=True)
@@ -87,6 +89,15 @@ class SyncLane(models.Model):
         "next open period, with its own day in the text; its VAT is declared in a later return. Accrual account: the "
         "same, and turnover and costs go to the account of the role accrual, so that a later month shows no result "
         "that belongs to a closed one; VAT and balances are booked as ever.",
+    )  # fmt: skip
+    orders = models.CharField(
+        "open orders become", max_length=12, choices=ORDERS, default="off",
+        help_text="What open Square orders are written as in Exact. Neither touches the ledger.",
+    )  # fmt: skip
+    order_lines = models.CharField("lines of orders", max_length=12, choices=ORDER_LINES, default="mapped_items")
+    order_item = models.CharField(
+        "item for the rest", max_length=30, blank=True,
+        help_text="Code of the Exact item for total lines, charges, rounding and articles that are ignored.",
     )  # fmt: skip
     adopts = models.BooleanField(
         "adopt mode", default=False,
@@ -197,7 +208,7 @@ class SyncItem(models.Model):
     entries. `parent_id` is the payment that a refund gives back.
     """
 
-    KINDS: ClassVar = [(kind, kind) for kind in ("payment", "refund", "payout", "dispute", "expiry")]
+    KINDS: ClassVar = [(kind, kind) for kind in ("payment", "refund", "payout", "dispute", "expiry", "order")]
 
     lane = models.ForeignKey(SyncLane, on_delete=models.PROTECT, related_name="items", db_index=False)
     location = models.ForeignKey(Location, on_delete=models.PROTECT, related_name="+")
@@ -240,6 +251,7 @@ class SyncItem(models.Model):
             models.Index(fields=["source_id"], name="item_source"),
             models.Index(fields=["order_id"], name="item_order"),
             models.Index(fields=["parent_id"], name="item_parent", condition=~Q(parent_id="")),
+            models.Index(fields=["lane", "-took_place_at"], name="item_orders", condition=Q(kind="order")),
             models.Index(fields=["lane", "recheck_at"], name="item_recheck", condition=Q(recheck_at__isnull=False)),
             models.Index(fields=["problem_kind", "problem_subject"], name="item_problem", condition=Q(state="waiting")),
         ]
@@ -270,6 +282,34 @@ class Settlement(models.Model):
 
     def __str__(self) -> str:
         return self.event
+
+
+class OrderRecord(SyncItem):
+    """A record that is an order: the same rows, for the page that shows both sides of each."""
+
+    class Meta:
+        proxy = True
+        verbose_name = "order"
+
+
+class ExactOrder(models.Model):
+    """What Exact said of an order when it was last read. `is_over`: its state no longer changes what we would do."""
+
+    item = models.OneToOneField(SyncItem, on_delete=models.CASCADE, related_name="exact_order")
+    document = models.CharField(max_length=12, choices=choices(Document))
+    remote_id = models.CharField("Exact id", max_length=36)
+    number = models.BigIntegerField("Exact number", null=True, blank=True)
+    status = models.CharField("state in Exact", max_length=60, blank=True)
+    is_over = models.BooleanField(default=False)
+    read_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = "order in Exact"
+        verbose_name_plural = "orders in Exact"
+        indexes = [models.Index(fields=["read_at"], name="exact_order_due", condition=Q(is_over=False))]
+
+    def __str__(self) -> str:
+        return f"{self.get_document_display()} {self.number or self.remote_id}"
 
 
 class Posting(models.Model):

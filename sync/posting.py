@@ -22,7 +22,7 @@ from connections.providers.exact import messages
 from mappings.bookkeeping.legs import ProblemKind
 from sync import engine, grip
 from sync.engine import Move, Outcome
-from sync.flows.base import Draft, Entry, Flow, Work
+from sync.flows.base import Draft, Entry, Flow, LeftAlone, Work
 from sync.lifecycle import LegState, PostingState
 from sync.models import Leg, Posting
 
@@ -52,7 +52,8 @@ def _row(work: Work, plan: Draft) -> Posting:
     now = clock.now()
     return Posting(
         lane=work.lane, division=work.lane.division, run_id=work.run.pk, created_at=now, changed_at=now,
-        reference=plan.reference, group=plan.group, ordinal=plan.ordinal, looks_first=work.lane.adopts, **_frozen(plan),
+        reference=plan.reference, group=plan.group, ordinal=plan.ordinal, looks_first=work.lane.adopts,
+        corrects=plan.corrects, **_frozen(plan),
     )  # fmt: skip
 
 
@@ -226,11 +227,14 @@ def _conflict(work: Work, posting: Posting, entry: Entry, found: str) -> None:
 
 def _refused(work: Work, posting: Posting, error: Refused) -> None:
     """Exact said no and booked nothing: the legs wait with the cause and what to do about it."""
+    if isinstance(error, LeftAlone):
+        kind, sentence = ProblemKind.CHANGED_AFTER_POSTING, error.sentence
+        return _give_back(work, posting, kind=kind, subject=error.code, sentence=sentence)
     explanation = messages.explain(error.sentence)
     closed = explanation.kind is messages.RefusalKind.PERIOD_CLOSED
     kind = ProblemKind.PERIOD_CLOSED if closed else ProblemKind.REFUSED
     sentence = f"Exact refused entry {posting.reference}: “{error.sentence}”. Nothing was booked. {explanation.remedy}"
-    _give_back(work, posting, kind=kind, subject=str(explanation.kind), sentence=sentence)
+    return _give_back(work, posting, kind=kind, subject=str(explanation.kind), sentence=sentence)
 
 
 def _exhausted(work: Work, posting: Posting, why: str) -> None:

@@ -15,7 +15,7 @@ from connections import clock
 from connections.models import Connection
 from connections.providers.errors import NotAuthorised, Refused, Throttled, VendorError
 from mappings import reference
-from sync import acquaintance, confirmation, engine, extraction, grip, posting, resolving
+from sync import acquaintance, articles, confirmation, engine, extraction, grip, order_confirmation, posting, resolving
 from sync.engine import Move, Outcome, Overtaken
 from sync.flows import FLOWS
 from sync.flows.base import Flow, SliceOver, Work
@@ -144,9 +144,13 @@ PHASES: tuple[tuple[str, Callable[[Work, Flow], None]], ...] = (
     ("read again", extraction.read_unfinished),
     ("resolve", resolving.resolve_extracted),
     ("introduce", acquaintance.introduce_customers),
+    ("introduce items", articles.introduce_items),
     ("sales", _post("sales")),
     ("money", _post("money")),
     ("confirm", confirmation.confirm_posted),
+    # Last, so that what is wrong with an order never holds the books up.
+    ("orders", _post("orders")),
+    ("confirm orders", order_confirmation.confirm_orders),
 )
 
 

@@ -12,7 +12,7 @@ from django_q.tasks import async_task
 from connections import clock, credentials
 from connections.models import Division
 from connections.providers.errors import VendorError
-from mappings import reference
+from mappings import items, reference
 from sync import clearing_proof, runs
 from sync.models import Beat, SyncLane, SyncRun
 from sync.runs import NotNow, Slice
@@ -90,6 +90,8 @@ def refresh_reference(division_id: int) -> None:
     division = Division.objects.select_related("connection").get(pk=division_id)
     with suppress(VendorError):  # the request ledger and the connection say what went wrong
         reference.refresh(division)
+        if division.items_read_at:  # a lane of it writes orders, or did
+            items.refresh(division)
 
 
 def beat() -> None:

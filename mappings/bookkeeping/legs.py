@@ -35,6 +35,7 @@ class LegKind(StrEnum):
     PAYOUT_ENTRY = "payout_entry"
     BREAKAGE = "breakage"
     DISPUTE = "dispute"
+    ORDER = "order"
 
 
 class Document(StrEnum):
@@ -43,6 +44,12 @@ class Document(StrEnum):
     SALES_ENTRY = "sales_entry"
     BANK_ENTRY = "bank_entry"
     CASH_ENTRY = "cash_entry"
+    SALES_ORDER = "sales_order"
+    QUOTATION = "quotation"
+
+
+# Written in Exact without touching the ledger.
+ORDERS = (Document.SALES_ORDER, Document.QUOTATION)
 
 
 class ProblemKind(StrEnum):
@@ -51,6 +58,7 @@ class ProblemKind(StrEnum):
     UNMAPPED_ACCOUNT = "unmapped_account"
     UNMAPPED_TAX = "unmapped_tax"
     UNMAPPED_CUSTOMER = "unmapped_customer"
+    UNMAPPED_ITEM = "unmapped_item"
     AMBIGUOUS_TAX = "ambiguous_tax"
     UNREADABLE = "unreadable"
     UNKNOWN_CURRENCY = "unknown_currency"
@@ -97,6 +105,7 @@ class Debtor:
     is_collective: bool = False
     has_vat_number: bool = False
     receivables: Account | None = None
+    payment_condition: str = ""
 
     @property
     def kind(self) -> str:
@@ -108,6 +117,31 @@ class Debtor:
     @property
     def stands_alone(self) -> bool:
         return self.has_vat_number or not self.is_collective
+
+
+@dataclass(frozen=True, slots=True)
+class OrderedItem:
+    """What a line of an order asks for: an item of Exact, how many, and at which net price each. `quantity` x `price`
+    rounds to the line's amount.
+    """
+
+    id: str
+    code: str
+    quantity: Decimal
+    price: Decimal
+    text: str = ""
+    notes: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """When an order is to be delivered, and the code of its payment terms ("" leaves either to Exact). `is_cancelled`:
+    it is closed, and has no lines.
+    """
+
+    delivery_date: date | None = None
+    payment_condition: str = ""
+    is_cancelled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +167,7 @@ class Line:
     rule: int | None = None
     note: str = ""
     instead_of: Account | None = None
+    item: OrderedItem | None = None
 
     @property
     def states_vat(self) -> bool:
@@ -155,7 +190,8 @@ class LegPlan:
     `problem` set: the leg waits, lines may be empty.
     `moved_from`: its own day, where that lies in a closed period and `date` is the next open day.
     `location` as the rules name it; `tender` and `receipt_number` for the texts people read.
-    `conventions`: the division's choices that its lines follow, None where none bears on them.
+    `conventions`: the division's choices that its lines follow, None where none bears on them. `terms`: of an order,
+    whose lines name items.
     """
 
     kind: LegKind
@@ -178,6 +214,7 @@ class LegPlan:
     is_reversal: bool = False
     conventions: Conventions | None = None
     moved_from: OwnDay | None = None
+    terms: Terms | None = None
 
     @property
     def total(self) -> int:

@@ -153,7 +153,7 @@ def _taxed(
     contra = less if chosen.discounts is Discounts.CONTRA else 0
     if not part.total and not part.tax and not contra:
         return
-    tax = _tax_of(part, order)
+    tax = tax_of(part, order)
     if tax:
         case = replace(case, tax_name=tax.name, tax_rate=tax.percentage)
     match = given.rule_for(case, context)
@@ -177,7 +177,7 @@ def _untaxed_service(charge: ServiceCharge, order: Order) -> Waits:
     return Waits(ProblemKind.UNMAPPED_TAX, sentence, "service charge without tax")
 
 
-def _tax_of(part: OrderLine | ServiceCharge, order: Order) -> OrderTax | None:
+def tax_of(part: OrderLine | ServiceCharge, order: Order) -> OrderTax | None:
     """The one tax of a line, None when there is none. Raises `Waits` for several, or a sum that is not Square's."""
     listed = {tax.uid: tax for tax in order.taxes}
     taxes = [listed.get(applied.tax_uid) for applied in part.taxes]

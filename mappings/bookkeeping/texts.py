@@ -65,6 +65,15 @@ def summary_header(*, place: str, day: date, supplement: int = 0) -> str:
     return _fitted("Square sales", place, last=last)
 
 
+def order_header(*, place: str, day: date) -> str:
+    """'Square order Utrecht 2026-03-04'."""
+    return _fitted("Square order", place, last=day.isoformat())
+
+
+def order_line_text(words: str) -> str:
+    return _fitted(words)
+
+
 def _sale_words(line: Line) -> str:
     return " ".join(filter(None, [line.role.words, percent(line.rate) if line.rate is not None else ""]))
 

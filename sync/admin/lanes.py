@@ -19,7 +19,7 @@ from audit import trail
 from audit.adminkit import BackOfficeAdmin, admin_url, badge, link, local_time
 from audit.trail import Fact
 from connections import clock
-from mappings.models import DebtorAccount, Journal
+from mappings.models import DebtorAccount, ExactItem, Journal
 from sync.admin import currencies, shown
 from sync.admin.money import MoneyPage
 from sync.admin.verbs import LANE_VERBS
@@ -72,6 +72,8 @@ class LaneForm(_Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if "order_item" in self.fields:
+            self._offer_items()
         for name, (kind, _) in JOURNAL_TYPES.items():
             if name in self.fields:
                 self.fields[name].widget = forms.Select(choices=self._journals(name, kind))
@@ -84,9 +86,21 @@ class LaneForm(_Form):
         held = getattr(self.instance, name)
         return [("", "---------"), *({held: held} | known if held else known).items()]
 
+    def _offer_items(self) -> None:
+        """The items that are known; before the first reading, which the switch begins, a code is typed."""
+        rows = ExactItem.objects.filter(division=self.instance.division_id, is_blocked=False, gone_at=None)
+        known = {row.code: str(row) for row in rows}
+        held = self.instance.order_item
+        if known:
+            offered = {held: held} | known if held else known
+            self.fields["order_item"].widget = forms.Select(choices=[("", "---------"), *offered.items()])
+
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         division = cleaned.get("division")
+        in_total = cleaned.get("orders") != "off" and cleaned.get("order_lines") == "total_line"
+        if in_total and not cleaned.get("order_item"):
+            self.add_error("order_item", "A total line needs an item of Exact: give its code.")
         for name, (kind, word) in JOURNAL_TYPES.items():
             code = cleaned.get(name)
             if division and code:
@@ -189,6 +203,14 @@ class SyncLaneAdmin(MoneyPage, BackOfficeAdmin):
             },
         ),
         ("Customers", {"fields": ("collective_debtor", "unknown_customers")}),
+        (
+            "Orders",
+            {
+                "fields": ("orders", "order_lines", "order_item"),
+                "description": "Open orders with a customer, or still to be picked up, shipped or delivered, as "
+                "quotations or sales orders in Exact. Counter sales never become orders.",
+            },
+        ),
     )
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:

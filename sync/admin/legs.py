@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from audit import adminkit
+from audit.adminkit import number
 from mappings.bookkeeping import explanation
-from mappings.bookkeeping.legs import LegPlan, ledger
+from mappings.bookkeeping.legs import LegPlan, OrderedItem, ledger
 from mappings.models import GLMapping, LedgerAccount
 from sync.admin import shown
 from sync.admin.naming import Names
@@ -16,7 +17,10 @@ from sync.legs import plan_of
 from sync.lifecycle import LegState
 from sync.models import Leg, Posting
 
-DOCUMENTS = {"sales_entry": "Sales entry", "bank_entry": "Bank entry", "cash_entry": "Cash entry"}
+DOCUMENTS = {
+    "sales_entry": "Sales entry", "bank_entry": "Bank entry", "cash_entry": "Cash entry",
+    "sales_order": "Sales order", "quotation": "Quotation",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +133,7 @@ def _shown(
 
 def _line(plan: LegPlan, line: Any, words: Words) -> ShownLine:
     return ShownLine(
-        role=line.role.replace("_", " "),
+        role=_asked(line.item) if line.item else line.role.replace("_", " "),
         account=named(line.account.code, words.accounts),
         net=shown.money(line.amount, plan.currency),
         vat_code=line.vat_code,
@@ -137,6 +141,11 @@ def _line(plan: LegPlan, line: Any, words: Words) -> ShownLine:
         why=words.ids.read(line.note),
         rule_url=adminkit.admin_url(GLMapping, line.rule) if line.rule else "",
     )
+
+
+def _asked(item: OrderedItem) -> str:
+    """2 x MUG Mug"""
+    return f"{number(item.quantity)} x {item.code} {item.text}"
 
 
 def movements_of(plan: LegPlan, names: Mapping[str, str]) -> list[Movement]:

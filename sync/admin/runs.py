@@ -31,9 +31,12 @@ PHASES = {
     "read": "Reading Square",
     "read again": "Reading unfinished orders again",
     "resolve": "Working out what each record owes",
+    "introduce items": "Laying unknown articles before finance",
     "sales": "Booking sales",
     "money": "Booking receipts and fees",
     "confirm": "Checking the ledger",
+    "orders": "Writing orders",
+    "confirm orders": "Checking orders",
     "over": "Over",
 }
 COUNTS = (

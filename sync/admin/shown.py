@@ -16,7 +16,7 @@ from django.utils.safestring import SafeString
 from audit.adminkit import admin_url, amount, badge, list_url, number
 from connections.money import UnknownCurrency, to_decimal
 from mappings.bookkeeping.legs import LegPlan, ProblemKind
-from mappings.models import CustomerMapping
+from mappings.models import CustomerMapping, ItemMapping
 from mappings.resolution import asked_by
 from sync.admin.naming import Names
 from sync.lifecycle import ItemState, LegState, PostingState, RunState
@@ -57,6 +57,8 @@ ADD_RULE = "admin:mappings_glmapping_add"
 ADD_CUSTOMER = "admin:mappings_customermapping_add"
 GL_RULES = "admin:mappings_glmapping_changelist"
 LANES = "admin:sync_synclane_changelist"
+ADD_ITEM = "admin:mappings_itemmapping_add"
+FOR_ONE = {ADD_CUSTOMER: "square_customer_id", ADD_ITEM: "square_item"}  # page -> field that the subject fills in
 DIVISIONS = "admin:connections_division_changelist"
 
 REMEDIES: Mapping[ProblemKind, Remedy] = {
@@ -70,6 +72,10 @@ REMEDIES: Mapping[ProblemKind, Remedy] = {
     ProblemKind.UNMAPPED_CUSTOMER: Remedy(
         "Customer not mapped", "Say which Exact account it is, or that it is booked on the collective debtor; the "
         "records then go on by themselves.", ADD_CUSTOMER, "Map customer",
+    ),
+    ProblemKind.UNMAPPED_ITEM: Remedy(
+        "Article not mapped to an item", "Say which Exact item it is; the orders then go on by themselves.", ADD_ITEM,
+        "Map article",
     ),
     ProblemKind.AMBIGUOUS_TAX: Remedy(
         "Two taxes on one line", "Tillbridge does not guess a VAT code. Put the tax right in Square, or book it in "
@@ -134,16 +140,18 @@ def remedy_url(kind: str, subject: str, names: Names, *, since: date | None = No
         return ""
     if found.page == ADD_CUSTOMER and subject in names.mappings:
         return admin_url(CustomerMapping, names.mappings[subject])
+    if found.page == ADD_ITEM and (proposed := ItemMapping.objects.filter(square_item=subject).last()):
+        return admin_url(ItemMapping, proposed.pk)
     url = _page(found.page)
     hints: dict[str, Any] = {"effective_from": since, "division": division, **_hints(found.page, subject)}
     known = {name: value for name, value in hints.items() if value}
-    return f"{url}?{urlencode(known)}" if known and found.page in {ADD_RULE, ADD_CUSTOMER} else url
+    return f"{url}?{urlencode(known)}" if known and found.page in {ADD_RULE, *FOR_ONE} else url
 
 
 def _hints(page: str, subject: str) -> dict[str, str]:
     if page == ADD_RULE:
         return asked_by(subject)
-    return {"square_customer_id": subject} if page == ADD_CUSTOMER else {}
+    return {FOR_ONE[page]: subject} if page in FOR_ONE else {}
 
 
 def _page(name: str) -> str:

@@ -64,12 +64,25 @@ def _of_dispute(data: Any) -> list[tuple[str, Any]]:
     return [(label, value) for label, value in facts if value]
 
 
+def _of_order(data: Any) -> list[tuple[str, Any]]:
+    ordered = payloads.ordered(data)
+    due = [f"{item.kind.lower()} {item.due_at:%Y-%m-%d %H:%M} UTC" for item in ordered.fulfilments if item.due_at]
+    facts: list[tuple[str, Any]] = [
+        ("State", ordered.order.state.capitalize()),
+        ("To be handed over", ", ".join(due)),
+        ("Customer", ordered.order.customer_id),
+        ("Order", ordered.order.id),
+    ]
+    return [(label, value) for label, value in facts if value]
+
+
 _READERS = {
     "payment": _of_payment,
     "refund": _of_refund,
     "payout": _of_payout,
     "dispute": _of_dispute,
     "expiry": _of_expiry,
+    "order": _of_order,
 }
 
 

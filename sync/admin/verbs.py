@@ -256,7 +256,8 @@ def refresh_reference(request: HttpRequest, rows: QuerySet[Any], reason: str) ->
 DIVISION_VERB = ConfirmedAction(
     name="reference",
     label="Read accounts, codes and periods again",
-    explains="Reads GL accounts, VAT codes, journals, customers and closed periods of the division from Exact.",
+    explains="Reads GL accounts, VAT codes, journals, customers and closed periods of the division from Exact; and its "
+    "items where a lane writes orders.",
     permission=RUN,
     run=refresh_reference,
     done="asked for",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from audit import adminkit, words
 from connections import clock
 from connections.models import Connection, Division
-from mappings.models import CustomerMapping, GLMapping
+from mappings.models import CustomerMapping, GLMapping, ItemMapping
 from sync.models import Leg, Posting, SyncItem, SyncLane, SyncRun
 
 WORDS = {
@@ -77,6 +77,7 @@ def install() -> None:
     subjects = {
         "item": SyncItem, "leg": Leg, "posting": Posting, "run": SyncRun, "lane": SyncLane, "connection": Connection,
         "division": Division, "glmapping": GLMapping, "customermapping": CustomerMapping,
+        "itemmapping": ItemMapping,
     }  # fmt: skip
     for name, model in subjects.items():
         adminkit.add_subject(name, model)

@@ -1,32 +1,48 @@
 """The flows there are, by the name a lane carries."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from sync.flows import entries
-from sync.flows.base import Flow, Stream
+from mappings.bookkeeping.legs import ORDERS as ORDER_DOCUMENTS
+from sync.flows import entries, ordering
+from sync.flows.base import Draft, Entry, Flow, Stream, Work
 from sync.flows.disputes import DISPUTES
 from sync.flows.expiries import EXPIRIES
+from sync.flows.orders import ORDERS
 from sync.flows.payments import PAYMENTS
 from sync.flows.payouts import PAYOUTS
 from sync.flows.refunds import REFUNDS
-from sync.models import SyncLane
+from sync.models import Posting, SyncLane
 
 
 def square_streams(lane: SyncLane) -> Sequence[Stream]:
-    """What a Square lane reads, in the order in which one needs the other: a refund its sale, a payout both, and a
-    dispute what payouts have moved for it.
+    """What a Square lane reads, in the order in which one needs the other: a refund its sale, a payout both, a dispute
+    what payouts have moved for it, an order the payments that completed it.
     """
-    return (PAYMENTS, REFUNDS, EXPIRIES, *((PAYOUTS, DISPUTES) if lane.books_payouts else ()))
+    payouts = (PAYOUTS, DISPUTES) if lane.books_payouts else ()
+    orders = (ORDERS,) if lane.orders != "off" else ()
+    return (PAYMENTS, REFUNDS, EXPIRIES, *payouts, *orders)
+
+
+def _gather(work: Work, stage: str) -> Iterator[Sequence[Draft]]:
+    return ordering.gather(work) if stage == "orders" else entries.gather(work, stage)
+
+
+def _find(work: Work, posting: Posting) -> Sequence[Entry]:
+    return ordering.find(work, posting) if posting.document in ORDER_DOCUMENTS else entries.find(work, posting)
+
+
+def _send(work: Work, posting: Posting) -> Entry:
+    return ordering.send(work, posting) if posting.document in ORDER_DOCUMENTS else entries.send(work, posting)
 
 
 FLOWS: dict[str, Flow] = {
     "payments": Flow(
         name="payments",
         streams=square_streams,
-        stages=("sales", "money"),
-        gather=entries.gather,
-        find=entries.find,
-        send=entries.send,
+        stages=("sales", "money", "orders"),
+        gather=_gather,
+        find=_find,
+        send=_send,
         confirm=entries.confirm,
     )
 }

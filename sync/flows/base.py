@@ -15,6 +15,7 @@ from typing import Any
 from django.db.models import QuerySet
 
 from connections import clients
+from connections.providers.errors import Refused
 from connections.providers.exact.client import ExactClient
 from connections.providers.square.client import SquareClient
 from mappings import decisions, soundness
@@ -26,6 +27,12 @@ from sync.grip import Grip
 from sync.models import LaneLocation, Posting, Settlement, SyncItem, SyncLane, SyncRun
 
 SLICE_SECONDS = 60.0
+
+
+class LeftAlone(Refused):
+    """Raised by a flow's `send` instead of sending: what stands at the other side is not ours to change any more. The
+    sentence says what a person does; `code` groups equal causes.
+    """
 
 
 class SliceOver(Exception):
@@ -151,7 +158,9 @@ class Resolution:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """An entry about to be booked. `leg_ids` are frozen into it; `again` is the refused entry it takes the place of."""
+    """An entry about to be booked. `leg_ids` are frozen into it; `again` is the refused entry it takes the place of,
+    `corrects` the booked one that it changes.
+    """
 
     document: Document
     journal: str
@@ -166,6 +175,7 @@ class Draft:
     expected: Mapping[str, int]
     leg_ids: Sequence[int]
     again: Posting | None = None
+    corrects: Posting | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,12 +125,15 @@ class SquareClient:
         return self._paged("invoices.list", "invoices", params=params)
 
     def search_orders(
-        self, location_ids: Iterable[str], *, updated_from: datetime, updated_to: datetime
+        self, location_ids: Iterable[str], *, updated_from: datetime, updated_to: datetime, states: Iterable[str] = ()
     ) -> Iterator[Page]:
-        """Orders of any state changed in the window, ten locations at a time, oldest change first within those."""
+        """Orders changed in the window, of these states or of any, ten locations at a time, oldest change first within
+        those.
+        """
         window = {"start_at": _written(updated_from), "end_at": _written(updated_to)}
+        of_states = {"state_filter": {"states": list(states)}} if states else {}
         query = {
-            "filter": {"date_time_filter": {"updated_at": window}},
+            "filter": {"date_time_filter": {"updated_at": window}, **of_states},
             "sort": {"sort_field": "UPDATED_AT", "sort_order": "ASC"},
         }
         for locations in batches(location_ids, ORDERS_LOCATIONS):

@@ -29,6 +29,14 @@ CHILDREN = {
     "CashEntryLines": "financialtransaction/CashEntryLines",
     "GeneralJournalEntryLines": "generaljournalentry/GeneralJournalEntryLines",
     "VATPercentages": "vat/VatPercentages",
+    "SalesOrderLines": "salesorder/SalesOrderLines",
+    "QuotationLines": "crm/QuotationLines",
+}
+# The column that names the parent, where it is not EntryID.
+PARENTS = {
+    "vat/VatPercentages": _RATES,
+    "salesorder/SalesOrderLines": "OrderID",
+    "crm/QuotationLines": "QuotationID",
 }
 
 
@@ -92,7 +100,7 @@ def _collection(found: Property, value: Any, method: str, zone: ZoneInfo) -> lis
         return []
     if not isinstance(rows, list) or child is None or not all(isinstance(row, dict) for row in rows):
         raise BadRequest(f"Error processing request stream. The value of property '{found.name}' is not valid.")
-    inline = _RATES if child == "vat/VatPercentages" else "EntryID"
+    inline = PARENTS.get(child, "EntryID")
     return [_entity(endpoints()[child], row, method, zone, inline=inline) for row in rows]
 
 

@@ -1,6 +1,6 @@
 """What each endpoint is made of: properties with their type, methods and marks, page size, closed lists.
 
-`catalogue.json` holds facts only: property -> [type, methods, mandatory, read-only(, collection of)].
+`catalogue*.json` hold facts only: property -> [type, methods, mandatory, read-only(, collection of)].
 Types: G guid, S string, D datetime, N double, I int32, H int16, B byte, L int64, T boolean, X binary, C collection.
 Methods: G GET, P POST, U PUT, D DELETE.
 """
@@ -88,5 +88,7 @@ def _endpoint(path: str, data: dict[str, Any]) -> Endpoint:
 @lru_cache(maxsize=1)
 def endpoints() -> dict[str, Endpoint]:
     """Path without division -> endpoint."""
-    text = Path(__file__).with_name("catalogue.json").read_text()
-    return {path: _endpoint(path, data) for path, data in json.loads(text).items()}
+    found: dict[str, Endpoint] = {}
+    for file in sorted(Path(__file__).parent.glob("catalogue*.json")):
+        found |= {path: _endpoint(path, data) for path, data in json.loads(file.read_text()).items()}
+    return found

@@ -45,10 +45,25 @@ _TABLES: dict[str, tuple[str, tuple[str, ...]]] = {
     "transactionlines": ("ID", ("EntryID", "Description", "YourRef", "EntryNumber", "InvoiceNumber", "Account")),
     "receivables": ("ID", ("EntryID", "YourRef", "Account", "InvoiceNumber", "TransactionID")),
     "receivableslist": ("HID", ("Id", "AccountId", "YourRef", "EntryNumber", "InvoiceNumber")),
+    "salesorders": ("OrderID", ("YourRef", "OrderNumber")),
+    "salesorderlines": ("ID", ("OrderID",)),
+    "quotations": ("QuotationID", ("YourRef", "QuotationNumber")),
+    "quotationlines": ("ID", ("QuotationID",)),
     "deleted": ("Timestamp", ()),
 }
 # Reference: section 8, the entity types of sync/Deleted.
-DELETED_TYPES = {"transactionlines": 1, "accounts": 2, "addresses": 3, "contacts": 5, "glaccounts": 7, "items": 9}
+DELETED_TYPES = {
+    "transactionlines": 1,
+    "accounts": 2,
+    "addresses": 3,
+    "contacts": 5,
+    "glaccounts": 7,
+    "items": 9,
+    "salesorders": 32,
+    "salesorderlines": 33,
+    "quotations": 34,
+    "quotationlines": 35,
+}
 
 
 class ExactDivision:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from connections.sandbox.exact import ledger, masters, sales, statements
+from connections.sandbox.exact import ledger, masters, orders, sales, statements
 from connections.sandbox.exact.store import Row
 
 if TYPE_CHECKING:
@@ -62,6 +62,14 @@ def _statement(kind: statements.Kind) -> Writer:
     return Writer(create=lambda division, body: statements.post(division, body, kind), delete=ledger.remove)
 
 
+def _order(kind: orders.Kind) -> Writer:
+    return Writer(orders.create(kind), orders.change(kind), orders.delete(kind))
+
+
+def _order_line(kind: orders.Kind) -> Writer:
+    return Writer(orders.create_line(kind), orders.change_line(kind), orders.delete_line(kind))
+
+
 _GL_USE = ("transactionlines", "GLAccount")
 WRITERS: dict[str, Writer] = {
     "cashflow/PaymentConditions": Writer(create=masters.create("paymentconditions")),
@@ -74,6 +82,10 @@ WRITERS: dict[str, Writer] = {
     "crm/Addresses": Writer(
         masters.create_address, masters.change("addresses"), masters.delete("addresses", label="Account")
     ),
+    "crm/QuotationLines": _order_line(orders.QUOTATIONS),
+    "crm/Quotations": _order(orders.QUOTATIONS),
+    "crm/RejectQuotation": Writer(create=orders.reject),
+    "crm/ReopenQuotation": Writer(create=orders.reopen),
     "crm/Contacts": Writer(
         masters.create_contact, masters.change("contacts"), masters.delete("contacts", label="Account")
     ),
@@ -100,6 +112,9 @@ WRITERS: dict[str, Writer] = {
     "hrm/Costcenters": _plain("costcenters", "CostCenter"),
     "hrm/Costunits": _plain("costunits", "CostUnit"),
     "logistics/Items": _plain("items", "Code"),
+    "salesorder/CompleteSalesOrder": Writer(create=orders.complete),
+    "salesorder/SalesOrderLines": _order_line(orders.ORDERS),
+    "salesorder/SalesOrders": _order(orders.ORDERS),
     "salesentry/SalesEntries": Writer(sales.post, sales.change, ledger.remove),
     "salesentry/SalesEntryLines": Writer(sales.post_line, sales.change_line, sales.delete_line),
     "vat/VATCodes": Writer(

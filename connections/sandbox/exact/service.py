@@ -134,8 +134,8 @@ def _navigated(call: Call) -> Response:
 
 
 def _children(call: Call, child: Endpoint, row: Row) -> list[Row]:
-    parent = "VATCodeID" if child.path == "vat/VatPercentages" else "EntryID"
-    found = call.table(child).find(parent, row["ID" if parent == "VATCodeID" else "EntryID"])
+    parent = body.PARENTS.get(child.path, "EntryID")
+    found = call.table(child).find(parent, row["ID" if parent == "VATCodeID" else parent])
     return sorted(found, key=lambda line: int(line["LineNumber"]))
 
 

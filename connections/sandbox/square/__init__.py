@@ -1,6 +1,7 @@
 """A faithful local stand-in of Square, written from its published schema and documentation."""
 
 from connections.sandbox.square.payouts import TransferFee
+from connections.sandbox.square.placing import FulfilmentSpec
 from connections.sandbox.square.returns import RefundRefused
 from connections.sandbox.square.sandbox import SquareSandbox, Tokens
 from connections.sandbox.square.specs import ChargeSpec, LineSpec, RefundSpec, RequestSpec, Tax, TenderSpec
@@ -8,6 +9,7 @@ from connections.sandbox.square.till import Sale
 
 __all__ = [
     "ChargeSpec",
+    "FulfilmentSpec",
     "LineSpec",
     "RefundRefused",
     "RefundSpec",

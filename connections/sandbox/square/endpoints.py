@@ -139,15 +139,23 @@ def _search_hits(call: Call, listing: Listing, wanted: Json) -> Iterator[Record]
     states = wanted.get("state_filter", {}).get("states", [])
     customers = _names(wanted, "customer_filter", "customer_ids")
     sources = _names(wanted, "source_filter", "source_names")
-    # Counter sales have no fulfilments, so such a filter finds none.
-    if wanted.get("fulfillment_filter"):
-        return iter(())
+    fulfilled = wanted.get("fulfillment_filter", {})
     return (
         record
         for record in listing.scan(call.state.orders)
         if (not states or record.data["state"] in states)
         and (not sources or record.data["source"]["name"] in sources)
         and (not customers or bool(_customers(record.data) & set(customers)))
+        and (not fulfilled or _is_fulfilled(record.data, fulfilled))
+    )
+
+
+def _is_fulfilled(order: Json, wanted: Json) -> bool:
+    """Whether any of its fulfilments is of a type and in a state that was asked for."""
+    types, states = wanted.get("fulfillment_types", []), wanted.get("fulfillment_states", [])
+    return any(
+        (not types or item["type"] in types) and (not states or item["state"] in states)
+        for item in order.get("fulfillments", [])
     )
 
 

@@ -14,12 +14,13 @@ from typing import Any
 
 from connections.sandbox.clock import SandboxClock
 from connections.sandbox.log import RequestLog
-from connections.sandbox.square import customers, exchanges, settling, times
+from connections.sandbox.square import customers, exchanges, placing, settling, times
 from connections.sandbox.square.control import ACTIONS
 from connections.sandbox.square.facts import Json
 from connections.sandbox.square.front import Front
 from connections.sandbox.square.grants import READ_SCOPES, AccessToken, App, Grants
 from connections.sandbox.square.orders import Basket
+from connections.sandbox.square.placing import PICKUP, FulfilmentSpec
 from connections.sandbox.square.settlement import Settlement
 from connections.sandbox.square.specs import ChargeSpec, Items, LineSpec, Tax, TenderSpec
 from connections.sandbox.square.state import State
@@ -207,6 +208,47 @@ class SquareSandbox(Settlement):
             sale = settling.pay(self.state, order, tenders, at=self._time(at), complete=complete)
             self.state.ripen()
             return sale
+
+    def place_order(
+        self,
+        location: str,
+        lines: Sequence[LineSpec],
+        *,
+        at: datetime | None = None,
+        fulfilment: FulfilmentSpec | None = PICKUP,
+        **more: Any,
+    ) -> Json:
+        """An open order that nobody has paid yet; `more` as for `sell`."""
+        with self._lock:
+            order = self.sell(location, at, lines, (), state="OPEN", **more).order
+            order |= {"version": 1, "source": {"name": "Web shop"}}
+            if fulfilment:
+                order["fulfillments"] = [placing.fulfilment(self.state, fulfilment)]
+            return order
+
+    def change_order_lines(
+        self,
+        order_id: str,
+        lines: Sequence[LineSpec],
+        *,
+        at: datetime | None = None,
+        service_charges: Sequence[ChargeSpec] = (),
+        discount: int = 0,
+    ) -> Json:
+        """What an open order holds instead, computed anew."""
+        with self._lock:
+            order = self.state.order(order_id)
+            placing.replace_lines(
+                self.state, order, lines, charges=service_charges, discount=discount, at=self._time(at)
+            )
+            return order.data
+
+    def cancel_order(self, order_id: str, *, at: datetime | None = None) -> Json:
+        """An open order on which nothing was paid."""
+        with self._lock:
+            order = self.state.order(order_id)
+            placing.cancel(self.state, order, at=self._time(at))
+            return order.data
 
     def capture(self, payment_id: str, *, at: datetime | None = None) -> Json:
         """An approved card payment becomes a completed one; its order stays as it is."""

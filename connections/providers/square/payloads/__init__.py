@@ -6,6 +6,7 @@ Reference: Square API reference, Square-Version 2025-08-20.
 from connections.providers.square.payloads.amounts import Fee, Money, amount, money
 from connections.providers.square.payloads.disputes import LOST as LOST_DISPUTE
 from connections.providers.square.payloads.disputes import Dispute, dispute
+from connections.providers.square.payloads.ordered import Fulfilment, Goods, Ordered, ordered
 from connections.providers.square.payloads.orders import (
     AppliedTax,
     Order,
@@ -28,6 +29,8 @@ __all__ = [
     "Customer",
     "Dispute",
     "Fee",
+    "Fulfilment",
+    "Goods",
     "Location",
     "Merchant",
     "Money",
@@ -35,6 +38,7 @@ __all__ = [
     "OrderLine",
     "OrderReturn",
     "OrderTax",
+    "Ordered",
     "Payment",
     "PaymentRefund",
     "Payout",
@@ -49,6 +53,7 @@ __all__ = [
     "merchant",
     "money",
     "order",
+    "ordered",
     "payment",
     "payout",
     "payout_entry",

@@ -1,0 +1,161 @@
+"""The items of a division and which article of Square each is: read only where orders are written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from django.db import transaction
+
+from audit import trail
+from audit.trail import Fact
+from connections import clients, clock
+from connections.models import Connection, Division
+from connections.providers.exact import odata
+from connections.providers.exact.orders import ITEMS
+from connections.providers.exact.orders import Item as ItemRow
+from connections.providers.square.payloads import Goods
+from mappings import reference
+from mappings.bookkeeping.legs import Problem, ProblemKind
+from mappings.bookkeeping.order import Item
+from mappings.models import Decision, ExactItem, ItemMapping
+
+STALE = timedelta(hours=24)
+LONGEST_CODE, LONGEST_NAME, LONGEST_UNIT = 30, 300, 10
+
+
+def refresh_if_stale(division: Division) -> None:
+    if division.items_read_at is None or clock.now() - division.items_read_at > STALE:
+        refresh(division)
+
+
+def refresh(division: Division) -> None:
+    """Read the items that are sold, a thousand a call. Raises the errors of the providers; then nothing is stored."""
+    client = clients.exact_client(division)
+    found = {row.id: _columns(row) for row in client.read(ITEMS, where=odata.eq("IsSalesItem", value=True))}
+    now = clock.now()
+    with transaction.atomic():
+        count = reference.store(division, ExactItem, found, at=now)
+        division.items_read_at = now
+        division.save(update_fields=["items_read_at"])
+        detail = {"ExactItem": count}
+        trail.record(
+            [Fact("reference.read", "division", division.pk, str(division), division=division.code, detail=detail)],
+            at=now,
+        )
+
+
+def _columns(row: ItemRow) -> dict[str, Any]:
+    ended = row.ends is not None and row.ends.date() < clock.now().date()
+    return {
+        "code": row.code[:LONGEST_CODE], "name": row.name[:LONGEST_NAME], "unit": row.unit[:LONGEST_UNIT],
+        "is_blocked": ended,
+    }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class ItemBook:
+    """Decisions about articles, for a batch of orders. `code`: the lane's item for the rest."""
+
+    mapped: Mapping[str, list[ItemMapping]]
+    code: str
+    chosen: ExactItem | None
+
+    @property
+    def rest(self) -> Item | Problem:
+        if self.chosen is None or _is_unusable(self.chosen):
+            what = f"item {self.code}, which Exact does not list as sold" if self.code else "no item"
+            sentence = (
+                f"The lane names {what}, for totals, charges and rounding of orders. Choose one on the lane, read the "
+                "division's data again, then replay."
+            )
+            return Problem(ProblemKind.UNMAPPED_ITEM, sentence, "item of the lane")
+        return Item(self.chosen.remote_id, self.chosen.code)
+
+    def of(self, goods: Goods, *, on: date) -> Item | Problem:
+        """The item of an article on that day; of one that is ignored, the item for the rest."""
+        decided = [row for row in self.mapped.get(goods.key, ()) if row.effective_from <= on]
+        newest = max(decided, key=lambda row: row.effective_from, default=None)
+        if newest and newest.status == Decision.IGNORED:
+            return self.rest
+        if newest and newest.status == Decision.MATCHED and newest.item:
+            return self._usable(newest.item, goods)
+        later = "" if not self.mapped.get(goods.key) or decided else f" for an order of {on}: its mapping counts later"
+        sentence = (
+            f"Article {goods.words or '(unnamed)'} is not mapped to an item in Exact{later}. Map it; this record then "
+            "goes on."
+        )
+        return Problem(ProblemKind.UNMAPPED_ITEM, sentence, goods.key[:200])
+
+    def _usable(self, row: ExactItem, goods: Goods) -> Item | Problem:
+        if not _is_unusable(row):
+            return Item(row.remote_id, row.code)
+        sentence = f"Exact item {row} of article {goods.words} is no longer sold. Map it to another, then replay."
+        return Problem(ProblemKind.UNMAPPED_ITEM, sentence, goods.key[:200])
+
+
+def _is_unusable(row: ExactItem) -> bool:
+    return row.is_blocked or row.gone_at is not None
+
+
+def item_book(division: Division, merchant: Connection, keys: Iterable[str], *, code: str) -> ItemBook:
+    """The decisions that these articles need, in two queries."""
+    mapped: dict[str, list[ItemMapping]] = {}
+    rows = ItemMapping.objects.filter(division=division, merchant=merchant, square_item__in=set(keys))
+    for row in rows.select_related("item"):
+        mapped.setdefault(row.square_item, []).append(row)
+    chosen = ExactItem.objects.filter(division=division, code=code).first() if code else None
+    return ItemBook(mapped=mapped, code=code, chosen=chosen)
+
+
+def propose(division: Division, merchant: Connection, found: Mapping[str, Goods], *, since: date) -> int:
+    """One proposed mapping per article that has none; two items that fit make a conflict. Returns how many.
+
+    Nothing is written by a proposal. Square's orders hold no SKU, so a code is compared with what sellers put it in:
+    the article's id, name and variation.
+    """
+    held = ItemMapping.objects.filter(division=division, merchant=merchant, square_item__in=found)
+    known = set(held.values_list("square_item", flat=True))
+    if known >= found.keys():
+        return 0
+    items = list(ExactItem.objects.filter(division=division, gone_at=None, is_blocked=False))
+    rows = [
+        _proposal(division, merchant, key, goods, items, since=since)
+        for key, goods in found.items()
+        if key not in known
+    ]
+    with transaction.atomic():
+        ItemMapping.objects.bulk_create(rows, batch_size=200, ignore_conflicts=True)
+        trail.record([_fact(row) for row in rows], at=clock.now())
+    return len(rows)
+
+
+def _proposal(
+    division: Division, merchant: Connection, key: str, goods: Goods, items: Iterable[ExactItem], *, since: date
+) -> ItemMapping:
+    candidates = [evidence for item in items if (evidence := compare(goods, item))["agrees"]]
+    return ItemMapping(
+        division=division, merchant=merchant, square_item=key, square_name=goods.words[:LONGEST_NAME],
+        status=Decision.CONFLICT if len(candidates) > 1 else Decision.PROPOSED, candidates=candidates,
+        effective_from=since, reason="Seen in Square on an order; nobody has decided yet.",
+    )  # fmt: skip
+
+
+def compare(goods: Goods, item: ExactItem) -> dict[str, Any]:
+    """What agrees between the two, by the names finance uses."""
+    said = {_bare(text) for text in (goods.catalog_id, goods.name, goods.variation, goods.words) if text}
+    agrees = [word for word, text in (("code", item.code), ("name", item.name)) if _bare(text) and _bare(text) in said]
+    return {"id": item.remote_id, "code": item.code, "name": item.name, "agrees": agrees}
+
+
+def _bare(text: str) -> str:
+    return "".join(sign for sign in text.casefold() if sign.isalnum())
+
+
+def _fact(row: ItemMapping) -> Fact:
+    detail = {"status": row.status, "candidates": len(row.candidates)}
+    return Fact(
+        "item_mapping.proposed", "item_mapping", None, row.square_item, row.square_item, row.division.code, detail
+    )
