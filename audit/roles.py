@@ -50,6 +50,7 @@ NOBODY = {
         ("sync", "deposit"), ("sync", "clearingproof"), ("sync", "suspensecleared"),
         ("sync", "latearrival"),
         ("sync", "orderrecord"), ("sync", "exactorder"),
+        ("sync", "invoicestanding"),
         ("connections", "vendorcall"),
     )
     for verb in ("add", "change", "delete")

@@ -29,6 +29,7 @@ MENU = {
             "Posting",
             "SyncRun",
             "SyncLane",
+            "InvoiceStanding",
             "OrderRecord",
             "LateArrival",
             "Deposit",

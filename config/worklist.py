@@ -21,6 +21,7 @@ from sync import health
 from sync.admin import clearing, naming, shown
 from sync.admin.naming import Names
 from sync.health import Cause, Doubt, LaneHealth
+from sync.invoice_standing import InvoiceStanding
 from sync.lifecycle import PostingState
 from sync.models import Posting, SyncItem, SyncLane, SyncRun
 
@@ -78,7 +79,13 @@ def _record_tiles(causes: Sequence[Cause], days: Sequence[health.Day]) -> list[T
             "wait" if waiting else "good",
         ),
         Tile(number(booked), f"records booked, past {len(days)} days", shown.items_url(state="done")),
+        *_invoice_tiles(health.invoice_leftovers()),
     ]
+
+
+def _invoice_tiles(leftovers: int) -> list[Tile]:
+    url = list_url(InvoiceStanding, stands="leftovers")
+    return [Tile(number(leftovers), "invoices left open in Exact", url, "wait")] if leftovers else []
 
 
 def _underway(days: Sequence[health.Day]) -> dict[str, str]:

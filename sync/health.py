@@ -11,7 +11,9 @@ from django.utils import timezone
 
 from connections.models import Connection, Division
 from mappings.bookkeeping.legs import ProblemKind
+from mappings.bookkeeping.open_terms import LEFTOVERS
 from mappings.models import CustomerMapping, Decision, GLMapping
+from sync.invoice_standing import InvoiceStanding
 from sync.lifecycle import ItemState, PostingState
 from sync.models import Beat, LaneLocation, Posting, SyncItem, SyncLane, SyncRun
 
@@ -41,6 +43,11 @@ class Cause:
     @property
     def needs_a_person(self) -> bool:
         return self.kind not in BY_ITSELF
+
+
+def invoice_leftovers() -> int:
+    """Invoices that stay open in Exact unless a person looks at them."""
+    return InvoiceStanding.objects.filter(why__in=LEFTOVERS).count()
 
 
 def causes() -> list[Cause]:

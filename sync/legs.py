@@ -54,6 +54,8 @@ def content_of(plan: LegPlan) -> dict[str, Any]:
         frozen["conventions"] = kept(plan.conventions)
     if plan.terms:
         frozen["terms"] = plan.terms
+    if plan.invoice:
+        frozen |= {"invoice": plan.invoice, "due": plan.due.isoformat() if plan.due else None}
     return {name: _plain(value) for name, value in frozen.items()}
 
 
@@ -88,6 +90,7 @@ def digest_of(plan: LegPlan) -> str:
         plan.debtor and plan.debtor.id,
         lines,
         *([asdict(plan.terms), [line.item and asdict(line.item) for line in plan.lines]] if plan.terms else []),
+        *([plan.due.isoformat()] if plan.due else []),
     ]
     return hashlib.sha256(json.dumps(parts, cls=DjangoJSONEncoder).encode()).hexdigest()
 
@@ -114,7 +117,8 @@ def plan_of(leg: Leg) -> LegPlan:
         conventions=restored(content["conventions"]) if "conventions" in content else None,
         moved_from=leg.moved_from,
         terms=_terms(content["terms"]) if content.get("terms") else None,
-        **{name: content.get(name, "") for name in ("location", "tender", "receipt_number")},
+        due=date.fromisoformat(content["due"]) if content.get("due") else None,
+        **{name: content.get(name, "") for name in ("location", "tender", "receipt_number", "invoice")},
     )
 
 

@@ -99,6 +99,11 @@ class SyncLane(models.Model):
         "item for the rest", max_length=30, blank=True,
         help_text="Code of the Exact item for total lines, charges, rounding and articles that are ignored.",
     )  # fmt: skip
+    books_invoices = models.BooleanField(
+        "book invoices",
+        default=True,
+        help_text="Book Square's invoices when they are published. Off: a paid one is booked as a sale of its day.",
+    )
     adopts = models.BooleanField(
         "adopt mode", default=False,
         help_text="Look each entry up before it is sent the first time: after a restore, or over existing bookings.",
@@ -208,7 +213,9 @@ class SyncItem(models.Model):
     entries. `parent_id` is the payment that a refund gives back.
     """
 
-    KINDS: ClassVar = [(kind, kind) for kind in ("payment", "refund", "payout", "dispute", "expiry", "order")]
+    KINDS: ClassVar = [
+        (kind, kind) for kind in ("payment", "refund", "payout", "dispute", "expiry", "order", "invoice")
+    ]
 
     lane = models.ForeignKey(SyncLane, on_delete=models.PROTECT, related_name="items", db_index=False)
     location = models.ForeignKey(Location, on_delete=models.PROTECT, related_name="+")
@@ -473,4 +480,5 @@ class Beat(models.Model):
 
 
 # Models that have a module of their own; they name the ones above.
+from sync.invoice_standing import InvoiceStanding  # noqa: E402, F401 - a row of this app, in a module of its own
 from sync.proofs import ClearingOpening, ClearingProof, SuspenseCleared  # noqa: E402, F401

@@ -15,7 +15,18 @@ from connections import clock
 from connections.models import Connection
 from connections.providers.errors import NotAuthorised, Refused, Throttled, VendorError
 from mappings import reference
-from sync import acquaintance, articles, confirmation, engine, extraction, grip, order_confirmation, posting, resolving
+from sync import (
+    acquaintance,
+    articles,
+    confirmation,
+    engine,
+    extraction,
+    grip,
+    matching,
+    order_confirmation,
+    posting,
+    resolving,
+)
 from sync.engine import Move, Outcome, Overtaken
 from sync.flows import FLOWS
 from sync.flows.base import Flow, SliceOver, Work
@@ -148,6 +159,7 @@ PHASES: tuple[tuple[str, Callable[[Work, Flow], None]], ...] = (
     ("sales", _post("sales")),
     ("money", _post("money")),
     ("confirm", confirmation.confirm_posted),
+    ("match", matching.prove_settled),
     # Last, so that what is wrong with an order never holds the books up.
     ("orders", _post("orders")),
     ("confirm orders", order_confirmation.confirm_orders),

@@ -102,6 +102,26 @@ class GeneratedRefund:
 
 
 @dataclass(frozen=True, slots=True)
+class GeneratedInvoice:
+    """`how` is whole, deposit, part, unpaid, canceled or canceled_part. `truth`: what is booked of it in the end, the
+    `credited` part of a cancel taken off (largest remainder per rate, VAT in proportion). `left`: what its customer
+    still owes. `settled`: when each of its payments moved the Square balance, and by how much.
+    """
+
+    invoice_id: str
+    order_id: str
+    payment_ids: tuple[str, ...]
+    location_id: str
+    at: datetime
+    day: date
+    how: str
+    truth: Totals
+    left: int
+    credited: int
+    settled: tuple[tuple[datetime, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class GeneratedPayout:
     """`amount` is worked out from sales and refunds; `day` is the local day it closes."""
 
@@ -122,6 +142,7 @@ class GeneratedMonth:
     sales: list[GeneratedSale] = field(default_factory=list)
     refunds: list[GeneratedRefund] = field(default_factory=list)
     payouts: list[GeneratedPayout] = field(default_factory=list)
+    invoices: list[GeneratedInvoice] = field(default_factory=list)
 
     @property
     def payments(self) -> int:
@@ -159,20 +180,33 @@ class GeneratedMonth:
         return result
 
     @property
+    def invoiced(self) -> Totals:
+        """What is booked of the invoices in the end."""
+        result = Totals()
+        for invoice in self.invoices:
+            result.add(invoice.truth)
+        return result
+
+    @property
     def paid_out(self) -> int:
         return sum(payout.amount for payout in self.payouts)
 
     def balance(self, location_id: str) -> int:
         """What Square holds of that location at the end."""
         came = sum(sale.truth.settled for sale in self.sales if sale.location_id == location_id)
+        came += sum(invoice.truth.settled for invoice in self.invoices if invoice.location_id == location_id)
         went = sum(refund.truth.settled for refund in self.refunds if refund.location_id == location_id)
         return came - went - sum(payout.amount for payout in self.payouts if payout.location_id == location_id)
 
     def ledger(self, *, odd: bool = True) -> dict[str, int]:
-        """Per ledger role with refunds and payouts, debit positive; `odd` False leaves out the sales that wait."""
+        """Per ledger role with refunds, invoices and payouts, debit positive; `odd` False leaves out the sales that
+        wait. What customers still owe on invoices is `receivables`.
+        """
         sold = (self.truth if odd else self.booked).ledger()
-        back = self.refunded.ledger()
-        roles = {role: amount - back[role] for role, amount in sold.items()}
+        back, invoiced = self.refunded.ledger(), self.invoiced.ledger()
+        roles = {role: amount - back[role] + invoiced[role] for role, amount in sold.items()}
+        if self.invoices:
+            roles["receivables"] = sum(invoice.left for invoice in self.invoices)
         return {**roles, "clearing": roles["clearing"] - self.paid_out, "bank_in_transit": self.paid_out}
 
     def totals(self, which: Callable[[GeneratedSale], bool]) -> Totals:

@@ -24,6 +24,7 @@ from connections.sandbox.generated import (
     shares,
     tax_on,
 )
+from connections.sandbox.generator_invoices import send_invoices
 from connections.sandbox.generator_money import pay_out_daily, refund_some
 from connections.sandbox.plan import Plan, PlannedLine, tender_name
 from connections.sandbox.square import ChargeSpec, LineSpec, SquareSandbox, TenderSpec
@@ -67,14 +68,17 @@ def generate(
     customers: Sequence[str] = (),
     refunds: float = 0.0,
     payouts: bool = False,
+    invoices: float = 0.0,
 ) -> GeneratedMonth:
     """Sell `payments` payments over `days` local days up to `end`, by which every fee shows.
 
     `shape` "mixed" has everything, "counter" plain card and cash sales without customers. With `oddities` about 2 %
     must wait. `customers` are known profiles that one mixed sale in twenty is put on. `refunds` is the share of
     payments that come back, in part or whole, by item and by amount, some of them in several refunds; never one that
-    must wait. With `payouts` each location is paid out at local midnight. The same arguments on a fresh sandbox of the
-    same seed give the same month, to the id; refunds and payouts leave its sales as they are.
+    must wait. `invoices`: as a share of `payments`, so many invoices go to `customers` beside them, paid whole, by
+    deposit, in part or not, some canceled. With `payouts` each location is paid out at local midnight. The same
+    arguments on a fresh sandbox of the same seed give the same month, to the id; refunds, invoices and payouts leave
+    its sales as they are.
     """
     if shape not in ("mixed", "counter"):
         raise ValueError(f"Unknown shape {shape!r}; known are counter and mixed.")
@@ -94,6 +98,9 @@ def generate(
         month.sales.append(_sell(square, plan, shops[0] if _happens(chance, 0.65) else shops[1], at))
     if refunds:
         refund_some(square, month, plans, round(payments * refunds), chance=random.Random(f"{seed}:refunds"))
+    if invoices:
+        count, drawn = round(payments * invoices), random.Random(f"{seed}:invoices")
+        send_invoices(square, month, count, chance=drawn, customers=customers)
     if payouts:
         pay_out_daily(square, month)
     return month

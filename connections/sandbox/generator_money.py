@@ -177,7 +177,8 @@ def _moment(case: _Case, chance: random.Random) -> datetime:
 def pay_out_daily(square: SquareSandbox, month: GeneratedMonth) -> None:
     """At local midnight, where that is over by the end; paid a day later, the last ones still under way."""
     for location in month.locations:
-        moves = sorted([*_moves(location, month.sales), *_moves(location, month.refunds)])
+        invoiced = (move for invoice in month.invoices if invoice.location_id == location for move in invoice.settled)
+        moves = sorted([*_moves(location, month.sales), *_moves(location, month.refunds), *invoiced])
         zone = ZoneInfo(square.location(location)["timezone"])
         open_amount = taken = 0
         for day in month.days:

@@ -18,8 +18,7 @@ from enum import StrEnum
 from mappings.bookkeeping.conventions import Conventions
 from mappings.roles import Role
 
-# Under this name, since a leg has a field `date`.
-OwnDay = date
+Day = date  # for a class that has a field of the name
 
 
 class LegKind(StrEnum):
@@ -36,6 +35,7 @@ class LegKind(StrEnum):
     BREAKAGE = "breakage"
     DISPUTE = "dispute"
     ORDER = "order"
+    INVOICE_CREDIT = "invoice_credit"
 
 
 class Document(StrEnum):
@@ -74,6 +74,7 @@ class ProblemKind(StrEnum):
     PERIOD_CLOSED = "period_closed"
     EXHAUSTED = "exhausted"
     CONFLICT = "conflict"
+    NUMBER_TAKEN = "number_taken"
     DIVISION_HELD = "division_held"
     UNUSABLE = "unusable"
 
@@ -192,6 +193,7 @@ class LegPlan:
     `location` as the rules name it; `tender` and `receipt_number` for the texts people read.
     `conventions`: the division's choices that its lines follow, None where none bears on them. `terms`: of an order,
     whose lines name items.
+    `invoice`: the Square number of the invoice whose sale or credit this is, `due` the day by which it is to be paid.
     """
 
     kind: LegKind
@@ -213,8 +215,10 @@ class LegPlan:
     receipt_number: str = ""
     is_reversal: bool = False
     conventions: Conventions | None = None
-    moved_from: OwnDay | None = None
+    moved_from: Day | None = None
     terms: Terms | None = None
+    invoice: str = ""
+    due: Day | None = None
 
     @property
     def total(self) -> int:

@@ -15,6 +15,7 @@ from connections.providers.square.payloads import Order, Payment
 from mappings.bookkeeping import exchange, giftcard
 from mappings.bookkeeping.context import Context, Waits, written
 from mappings.bookkeeping.fee import plan_fees
+from mappings.bookkeeping.invoice_receipt import PaidInvoice, plan_invoice_receipt
 from mappings.bookkeeping.legs import Debtor, LegPlan, Plan, Problem, ProblemKind
 from mappings.bookkeeping.receipt import plan_receipt
 from mappings.bookkeeping.sale import (
@@ -35,8 +36,11 @@ NOT_YET = {
 }
 
 
-def plan(payment: Payment, order: Order | None, context: Context) -> Plan:
-    """The legs of a payment, or why it waits. The same input gives the same plan, in every process."""
+def plan(payment: Payment, order: Order | None, context: Context, *, invoice: PaidInvoice | None = None) -> Plan:
+    """The legs of a payment, or why it waits. The same input gives the same plan, in every process.
+
+    `invoice`: the one its order belongs to, whose sale is not the payment's to book.
+    """
     if payment.status != "COMPLETED":
         note = f"The payment's status is {payment.status}: only completed payments are booked."
         return Plan(notes=(NOT_YET.get(payment.status, note),))
@@ -45,10 +49,14 @@ def plan(payment: Payment, order: Order | None, context: Context) -> Plan:
         return Plan(problem=problem or _no_order(payment))
     if _owes_nothing(payment, order):
         return Plan(notes=("The order came to 0.00: there is nothing to book.",))
-    problem = _order_problem(payment, order) or _house_problem(payment, order, context)
-    if problem:
-        return Plan(problem=problem)
+    problem = _order_problem(payment, order) or (None if invoice else _house_problem(payment, order, context))
+    return Plan(problem=problem) if problem else _plan(payment, order, context, invoice)
+
+
+def _plan(payment: Payment, order: Order, context: Context, invoice: PaidInvoice | None) -> Plan:
     try:
+        if invoice:
+            return Plan(legs=tuple(_invoice_legs(payment, order, invoice, context)), notes=(invoice.note,))
         return Plan(legs=tuple(_legs(payment, order, context)), notes=tuple(_notes(payment, order, context)))
     except Waits as wait:
         return Plan(problem=wait.problem)
@@ -61,6 +69,13 @@ def _legs(payment: Payment, order: Order, context: Context) -> Iterator[LegPlan]
             on = sale_date(payment, order, context)
             yield from exchange.plan_credits(order, context, on=on, receipt_number=payment.receipt_number)
     receipt = plan_receipt(payment, order, context)
+    if receipt:
+        yield receipt
+    yield from plan_fees(payment, context)
+
+
+def _invoice_legs(payment: Payment, order: Order, invoice: PaidInvoice, context: Context) -> Iterator[LegPlan]:
+    receipt = plan_invoice_receipt(payment, order, invoice, context)
     if receipt:
         yield receipt
     yield from plan_fees(payment, context)

@@ -13,9 +13,10 @@ Reference: bookkeeping section 2 "refund"; Square PaymentRefund.status, destinat
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from typing import NamedTuple
 
 from connections import money
 from connections.providers.square.payloads import Order, PaymentRefund
@@ -54,6 +55,8 @@ class RefundContext:
     `completed_at`: when the refund was first seen completed, since each later change moves its `updated_at`.
     `own_entry`: refunds are credit entries of their own rather than negative lines of the daily summary.
     `paid_by`: the tender of the payment, as the rules write it. `is_deposit`: its order is no sale yet, or never was.
+    `beside`: what the receipts of an invoice brought beside its sale (tips, rounding), less what earlier refunds gave
+    back of it. It goes back the way it came: on the money entry.
     """
 
     usual: Context
@@ -71,6 +74,8 @@ class RefundContext:
     def is_exchange(self) -> bool:
         return bool(self.order and self.order.is_exchange)
 
+    beside: tuple[Line, ...] = ()
+
 
 @dataclass(frozen=True, slots=True)
 class _Sold:
@@ -85,6 +90,14 @@ class _Sold:
     cards: tuple[Line, ...] = ()
 
 
+class _Returned(NamedTuple):
+    """The credits, what goes back on the money entry beside them, and how both were found."""
+
+    credits: tuple[LegPlan, ...]
+    beside: tuple[Line, ...]
+    note: str
+
+
 def plan(refund: PaymentRefund, context: RefundContext) -> Plan:
     """The legs of a refund, or why it waits. The same input gives the same plan, in every process."""
     if refund.status != "COMPLETED":
@@ -96,15 +109,24 @@ def plan(refund: PaymentRefund, context: RefundContext) -> Plan:
             return _deposit_back(refund, context.receipt, context)
         sold = _sold(refund, context)
         if context.is_exchange:
-            backs, note = tuple(_exchanged(refund, sold, context)), EXCHANGED
+            came = _Returned(tuple(_exchanged(refund, sold, context)), (), EXCHANGED)
         else:
-            lines, note = _credited(refund, sold, context)
-            lines = (*(negated(line) for line in lines), *_onto_card(refund, sold, context))
-            backs = (_credit(refund, sold, lines, context),)
+            came = _returned(refund, sold, context)
     except Waits as wait:
         return Plan(problem=wait.problem)
-    legs = (*backs, *_money(refund, sold, context), *_fees(refund, sold, context))
-    return Plan(legs=legs, notes=(note, *_notes(refund, context)))
+    legs = (*came.credits, *_money(refund, sold, came.beside, context), *_fees(refund, sold, context))
+    return Plan(legs=legs, notes=(came.note, *_notes(refund, context)))
+
+
+def _returned(refund: PaymentRefund, sold: _Sold, context: RefundContext) -> _Returned:
+    """Lines of a sale name a VAT code, always; what came beside an invoice never does."""
+    lines, note = _credited(refund, sold, context)
+    beside = tuple(line for line in lines if not line.vat_code)
+    credited = tuple(negated(line) for line in lines if line.vat_code)
+    if not credited:
+        return _Returned((), beside, note)
+    credit = _credit(refund, sold, (*credited, *_onto_card(refund, sold, context)), context)
+    return _Returned((credit,), beside, note)
 
 
 def _deposit_back(refund: PaymentRefund, receipt: LegPlan, context: RefundContext) -> Plan:
@@ -115,7 +137,7 @@ def _deposit_back(refund: PaymentRefund, receipt: LegPlan, context: RefundContex
         sentence = f"{amount} was refunded of a deposit, which is more than was booked of it. Book it by hand."
         raise Waits(ProblemKind.UNBALANCED, sentence, "refund beyond the deposit")
     sold = _Sold(receipt, receipt.debtor, held.account, ())
-    legs = [replace(leg, after_sale=False) for leg in _money(refund, sold, context)]
+    legs = [replace(leg, after_sale=False) for leg in _money(refund, sold, (), context)]
     note = "The order is no sale, so nothing is credited: the deposit goes back from the receivable it was put on."
     return Plan(legs=(*legs, *_fees(refund, sold, context)), notes=(note,))
 
@@ -195,7 +217,7 @@ def _sold(refund: PaymentRefund, context: RefundContext) -> _Sold:
         sentence = f"The refund is {amount}, its sale is in {leg.currency}. Book it by hand."
         raise Waits(ProblemKind.UNSUPPORTED, sentence, f"currency {refund.currency}")
     before = [line for one in _earlier(refund, context) for line in one.lines]
-    left = remainder.together([*leg.lines, *before])
+    left = remainder.together([*leg.lines, *before, *context.beside])
     cards = tuple(negated(line) for line in left if _is_spent(line))
     sold = _Sold(leg, leg.debtor, leg.main_account, tuple(line for line in left if not _is_spent(line)), cards)
     if not context.is_exchange:
@@ -212,7 +234,8 @@ def _is_spent(line: Line) -> bool:
 
 
 def _earlier(refund: PaymentRefund, context: RefundContext) -> Iterator[LegPlan]:
-    return (leg for leg in context.earlier if leg.kind is LegKind.REFUND and leg.source_id != refund.id)
+    kinds = (LegKind.REFUND, LegKind.INVOICE_CREDIT)
+    return (leg for leg in context.earlier if leg.kind in kinds and leg.source_id != refund.id)
 
 
 def _check_left(refund: PaymentRefund, sold: _Sold) -> None:
@@ -250,7 +273,7 @@ def _items(refund: PaymentRefund, sold: _Sold, context: RefundContext) -> tuple[
     return remainder.together([*items, *shared]) if items else ()
 
 
-def _credit(refund: PaymentRefund, sold: _Sold, lines: tuple[Line, ...], context: RefundContext) -> LegPlan:
+def _credit(refund: PaymentRefund, sold: _Sold, lines: Sequence[Line], context: RefundContext) -> LegPlan:
     usual = context.usual
     note = f"the account and VAT of the sale of {sold.leg.date}"
     chosen = usual.conventions.of(LegKind.REFUND, refund.id, 0, _day(refund, context))
@@ -268,17 +291,21 @@ def _credit(refund: PaymentRefund, sold: _Sold, lines: tuple[Line, ...], context
     )
 
 
-def _money(refund: PaymentRefund, sold: _Sold, context: RefundContext) -> Iterator[LegPlan]:
+def _money(refund: PaymentRefund, sold: _Sold, beside: Sequence[Line], context: RefundContext) -> Iterator[LegPlan]:
     tender = _tender(refund, context)
     if tender == HOUSE_ACCOUNT or (tender == "GIFT_CARD" and _is_revenue(refund, sold, context)):
         return
     way = route(tender, context.usual)
-    leg = replace(_leg(refund, sold, way or clearing(context.usual), context), tender=tender, after_sale=True)
+    leg = replace(_leg(refund, sold, way or clearing(context.usual), context), tender=tender)
+    credited = refund.amount - remainder.gross(beside)
+    leg = replace(leg, after_sale=bool(credited))
     try:
         if way is None:
             raise _unknown(refund)
         check_journal(way)
-        yield replace(leg, lines=(_owed_back(refund, sold), *_passed(leg, way, refund, context)))
+        owed = (_owed_back(credited, sold),) if credited else ()
+        back = tuple(replace(negated(line), note=f"as it came with invoice {sold.leg.invoice}") for line in beside)
+        yield replace(leg, lines=(*owed, *back, *_passed(leg, way, refund, context)))
     except Waits as wait:
         yield given.waiting(leg, wait.problem)
 
@@ -288,10 +315,10 @@ def _is_revenue(refund: PaymentRefund, sold: _Sold, context: RefundContext) -> b
     return bool(sold.left) and any(True for _ in _onto_card(refund, sold, context))
 
 
-def _owed_back(refund: PaymentRefund, sold: _Sold) -> Line:
+def _owed_back(credited: int, sold: _Sold) -> Line:
     note = f"the receivables account of the sale of {sold.leg.date}"
     account = sold.receivables
-    return Line(role=Role.RECEIVABLES, account=account, amount=-refund.amount, debtor=sold.debtor.id, note=note)
+    return Line(role=Role.RECEIVABLES, account=account, amount=-credited, debtor=sold.debtor.id, note=note)
 
 
 def _passed(leg: LegPlan, way: Route, refund: PaymentRefund, context: RefundContext) -> Iterator[Line]:

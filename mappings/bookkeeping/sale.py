@@ -122,6 +122,14 @@ def _with_lines(leg: LegPlan, order: Order, paid: int, context: Context) -> LegP
     return replace(leg, lines=lines, stands_alone=leg.stands_alone or special)
 
 
+def goods(leg: LegPlan, order: Order, context: Context) -> tuple[Line, ...]:
+    """What was sold, by account and VAT code, without what payments bring (tips, cash rounding). Raises `Waits`."""
+    _check_order(order)
+    chosen = given.conventions_of(leg, context)
+    base = Case(role=Role.REVENUE, on=leg.date, location=context.location, customer_kind=_kind(leg))
+    return _grouped((*_goods(order, base, chosen, context), *_charges(order, base, chosen, context)))
+
+
 def _kind(leg: LegPlan) -> str:
     return leg.debtor.kind if leg.debtor else ""
 
@@ -230,7 +238,7 @@ def _check_order(order: Order) -> None:
         raise Waits(ProblemKind.UNSUPPORTED, sentence, "payment on a return")
     parts: list[OrderLine | ServiceCharge] = [*order.lines, *order.service_charges]
     tenders = [min(tender.amount, tender.tip) for tender in payments_of(order)]
-    lowest = min(*(min(part.total, part.tax) for part in parts), *tenders, 0)
+    lowest = min([*(min(part.total, part.tax) for part in parts), *tenders, 0])
     if lowest < 0:
         sentence = (
             f"The order holds a negative amount ({written(lowest, order.currency)}), which no sale explains. Check it "

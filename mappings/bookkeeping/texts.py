@@ -10,6 +10,7 @@ from datetime import date
 
 from mappings.bookkeeping.legs import LegKind, LegPlan, Line
 from mappings.resolution import percent
+from mappings.roles import Role
 
 LINE_LENGTH = 60
 YOUR_REF_LENGTH = 30
@@ -28,7 +29,9 @@ KIND_WORDS = {
     LegKind.REFUND_FEE: "refund fee",
     LegKind.DISPUTE: "dispute lost",
 }
-OF_SALES = (LegKind.SALE, LegKind.REFUND, LegKind.BREAKAGE)
+OF_SALES = (LegKind.SALE, LegKind.REFUND, LegKind.BREAKAGE, LegKind.INVOICE_CREDIT)
+# What a payment of an invoice brings beside the invoice: lines of the money entry that say what they are.
+BESIDE = (Role.TIPS, Role.ROUNDING)
 
 
 def your_ref(reference: str) -> str:
@@ -42,7 +45,7 @@ def line_text(leg: LegPlan, line: Line, *, reference: str) -> str:
     """'TB-7F3K2M81QA5VNB0C fee R2D2'; the second line of a pair opens with 'TB-7F3K2M81QA5VNB0C/2'. What was moved
     to another period ends with its own day.
     """
-    words = _sale_words(line) if leg.kind in OF_SALES else _money_words(leg)
+    words = _sale_words(line) if leg.kind in OF_SALES or line.role in BESIDE else _money_words(leg)
     own_day = leg.moved_from.isoformat() if leg.moved_from else ""
     return _fitted(reference + line.suffix, words, leg.receipt_number, last=own_day)
 
@@ -53,10 +56,14 @@ def summary_line_text(line: Line, *, reference: str) -> str:
 
 
 def sale_header(leg: LegPlan, *, place: str) -> str:
-    """'Square sale R2D2 Utrecht 2026-03-04', 'Square refund ...': the leg's own day, also where a closed period moved
-    its entry. `place` is the name of the location.
+    """'Square sale R2D2 Utrecht 2026-03-04', 'Square refund ...', 'Square invoice 0000012 Utrecht 2026-03-04': its own
+    day, also where a closed period moved its entry. `place` is the name of the location.
     """
-    return _fitted(f"Square {leg.kind}", leg.receipt_number, place, last=(leg.moved_from or leg.date).isoformat())
+    own_day = (leg.moved_from or leg.date).isoformat()
+    if leg.invoice:
+        kind = "credit of invoice" if leg.kind is LegKind.INVOICE_CREDIT else "invoice"
+        return _fitted(f"Square {kind} {leg.invoice}", place, last=own_day)
+    return _fitted(f"Square {leg.kind}", leg.receipt_number, place, last=own_day)
 
 
 def summary_header(*, place: str, day: date, supplement: int = 0) -> str:

@@ -3,11 +3,11 @@
 from audit import adminkit
 from audit.models import AuditEntry
 from connections.models import Division
-from sync.admin import clearing, deposits, entries, expiries, lanes, late, orders, records, runs, words
+from sync.admin import clearing, deposits, entries, expiries, invoices, lanes, late, orders, records, runs, words
 from sync.admin.verbs import AUDIT_VERB, DIVISION_VERB
 from sync.models import Expiry
 
-__all__ = ["clearing", "deposits", "entries", "expiries", "lanes", "late", "orders", "records", "runs"]
+__all__ = ["clearing", "deposits", "entries", "expiries", "invoices", "lanes", "late", "orders", "records", "runs"]
 
 words.install()
 adminkit.add_subject("expiry", Expiry)

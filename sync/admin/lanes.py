@@ -191,6 +191,7 @@ class SyncLaneAdmin(MoneyPage, BackOfficeAdmin):
                     "rounding_limit",
                     "lost_disputes",
                     "closed_periods",
+                    "books_invoices",
                     "adopts",
                 )
             },

@@ -120,6 +120,10 @@ REMEDIES: Mapping[ProblemKind, Remedy] = {
         "Blocked or unfit in Exact", "Put it right in Exact and read the division's data again, or decide for another "
         "account, code or journal; the records then go on by themselves.", GL_RULES, "See GL mappings",
     ),
+    ProblemKind.NUMBER_TAKEN: Remedy(
+        "Invoice number taken in Exact", "Compare both invoices. Put the entry right in Exact and replay, or say on "
+        "the invoice's page that it is another one.", "admin:sync_invoicestanding_changelist", "See invoices",
+    ),
     ProblemKind.DIVISION_HELD: Remedy(
         "Division held", "Confirm the division, or choose another one.", DIVISIONS, "See divisions"
     ),

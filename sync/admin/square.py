@@ -8,7 +8,7 @@ from typing import Any
 
 from connections.providers.errors import Unreadable
 from connections.providers.square import payloads
-from connections.providers.square.payloads import Order, OrderLine, Payment, PaymentRefund, Payout
+from connections.providers.square.payloads import Invoice, Order, OrderLine, Payment, PaymentRefund, Payout
 from sync.admin import shown
 from sync.admin.naming import Names
 from sync.models import SyncItem
@@ -76,6 +76,10 @@ def _of_order(data: Any) -> list[tuple[str, Any]]:
     return [(label, value) for label, value in facts if value]
 
 
+def _of_invoice(data: Any) -> list[tuple[str, Any]]:
+    return _invoice_facts(payloads.invoice(data))
+
+
 _READERS = {
     "payment": _of_payment,
     "refund": _of_refund,
@@ -83,7 +87,24 @@ _READERS = {
     "dispute": _of_dispute,
     "expiry": _of_expiry,
     "order": _of_order,
+    "invoice": _of_invoice,
 }
+
+
+def _invoice_facts(invoice: Invoice) -> list[tuple[str, Any]]:
+    asked = [f"{request.kind.lower()} {shown.written(request.asked, invoice.currency)}" for request in invoice.requests]
+    facts: list[tuple[str, Any]] = [
+        ("Status", invoice.status.replace("_", " ").capitalize()),
+        ("Invoice", invoice.number),
+        ("Amount", shown.money(invoice.asked, invoice.currency)),
+        ("Paid", shown.money(invoice.paid, invoice.currency) if invoice.paid else ""),
+        ("Asked for as", ", ".join(asked)),
+        ("Due", invoice.due),
+        ("Customer", invoice.customer_name or invoice.customer_id),
+        ("Order", invoice.order_id),
+        ("Square invoice", invoice.id),
+    ]
+    return [(label, value) for label, value in facts if value]
 
 
 def _payout_facts(payout: Payout) -> list[tuple[str, Any]]:

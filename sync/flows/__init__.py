@@ -7,6 +7,7 @@ from sync.flows import entries, ordering
 from sync.flows.base import Draft, Entry, Flow, Stream, Work
 from sync.flows.disputes import DISPUTES
 from sync.flows.expiries import EXPIRIES
+from sync.flows.invoices import INVOICES
 from sync.flows.orders import ORDERS
 from sync.flows.payments import PAYMENTS
 from sync.flows.payouts import PAYOUTS
@@ -15,12 +16,14 @@ from sync.models import Posting, SyncLane
 
 
 def square_streams(lane: SyncLane) -> Sequence[Stream]:
-    """What a Square lane reads, in the order in which one needs the other: a refund its sale, a payout both, a dispute
-    what payouts have moved for it, an order the payments that completed it.
+    """What a Square lane reads, in the order in which one needs the other: a payment the invoice it settles, a refund
+    its sale, a payout all of them, a dispute what payouts have moved for it, an order the payments that completed it.
     """
-    payouts = (PAYOUTS, DISPUTES) if lane.books_payouts else ()
-    orders = (ORDERS,) if lane.orders != "off" else ()
-    return (PAYMENTS, REFUNDS, EXPIRIES, *payouts, *orders)
+    streams = (
+        (INVOICES, lane.books_invoices), (PAYMENTS, True), (REFUNDS, True), (EXPIRIES, True),
+        (PAYOUTS, lane.books_payouts), (DISPUTES, lane.books_payouts), (ORDERS, lane.orders != "off"),
+    )  # fmt: skip
+    return [stream for stream, is_on in streams if is_on]
 
 
 def _gather(work: Work, stage: str) -> Iterator[Sequence[Draft]]:

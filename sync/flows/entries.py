@@ -23,6 +23,7 @@ from mappings.bookkeeping.legs import Document, LegKind, LegPlan, Line, ledger
 from mappings.bookkeeping.references import reference
 from sync.flows import settled
 from sync.flows.base import Draft, Entry, Work
+from sync.flows.invoiced import standing_elsewhere
 from sync.legs import plan_of
 from sync.lifecycle import LegState, PostingState
 from sync.models import Leg, Posting
@@ -176,6 +177,7 @@ def _with_number(legs: Iterable[Leg]) -> list[Leg]:
     returned = booked.filter(kind=LegKind.REFUND, item__in={leg.item_id for leg in waiting})
     numbers: dict[str | int, int | None] = dict(sales.values_list("order_id", "posting__remote_number"))
     numbers |= dict(returned.values_list("item_id", "posting__remote_number"))
+    numbers |= standing_elsewhere(leg.order_id for leg in waiting)
     for leg in legs:
         leg.our_ref = numbers.get(_owner(leg))  # type: ignore[attr-defined]  # travels with the leg to its line
     return [leg for leg in legs if not leg.after_sale or _owner(leg) in numbers]
@@ -233,6 +235,7 @@ def _sales_body(
     body = sales_entry(
         customer=legs[0].debtor, journal=first.journal, date=first.date, reference=texts.your_ref(own),
         description=header, currency=first.currency, lines=[_sales_line(line, own) for line in lines],
+        due_date=first.due if is_alone else None,
     )  # fmt: skip
     return lines, encode(body), own
 

@@ -7,6 +7,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db.models import Q, QuerySet
+
 from connections.providers.errors import Unreadable
 from connections.providers.square import payloads
 from connections.providers.square.payloads import Order, Payment
@@ -16,7 +18,7 @@ from mappings.bookkeeping.context import Context
 from mappings.bookkeeping.legs import Problem, ProblemKind
 from sync import settled
 from sync.exchanges import Exchanges, exchanges_ready
-from sync.flows import records
+from sync.flows import invoiced, records
 from sync.flows.base import Page, Record, Resolution, Stream, Work
 from sync.models import LaneLocation, SyncItem
 
@@ -116,19 +118,25 @@ def resolve(work: Work, items: Sequence[SyncItem]) -> list[Resolution]:
     )  # fmt: skip
     corrected = records.corrections(work, (item.source_id for item in items))
     book = settled.conventions(work, items)
-    exchanges = Exchanges(work)
+    exchanges, paid = Exchanges(work), invoiced.Paid(work, items)
     found: dict[int, Resolution] = {}
     # Exchanges last: the sale that goods come back from may stand in the same batch.
     for item in sorted(items, key=exchanges.is_one):
         debtor = debtors.of(item.customer_id, on=item.local_day)
         context = records.context_of(work, item, debtor, book)
-        found[item.pk] = _resolve(work, item, context, exchanges, corrected.get(item.source_id, ()))
+        found[item.pk] = _resolve(work, item, context, exchanges=exchanges, paid=paid, corrected=corrected)
         exchanges.note(found[item.pk])
     return [found[item.pk] for item in items]
 
 
 def _resolve(
-    work: Work, item: SyncItem, context: Context, exchanges: Exchanges, corrected: Sequence[int]
+    work: Work,
+    item: SyncItem,
+    context: Context,
+    *,
+    exchanges: Exchanges,
+    paid: invoiced.Paid,
+    corrected: Mapping[str, Sequence[int]],
 ) -> Resolution:
     try:
         payment = payloads.payment(item.payload["payment"])
@@ -138,13 +146,21 @@ def _resolve(
     if order and order.is_exchange:
         context = replace(context, origins=exchanges.origins(order, item))
     is_completed = payment.status == "COMPLETED"
-    unfinished = is_completed and is_unfinished(order)
+    invoice = paid.of(payment, order) if is_completed else None
+    # Nothing about the order of an invoice completes its payment.
+    unfinished = is_completed and is_unfinished(order) and (order is None or invoice is None)
     early = records.waits_for_go_live(work, item) if is_completed else None
     if early:
         return Resolution(item, (), problem=early, is_unfinished=unfinished)
-    plan = bookkeeping.plan(payment, order, context)
-    plan = records.without_corrected_fees(item, plan, corrected)
+    plan = bookkeeping.plan(payment, order, context, invoice=invoice)
+    plan = records.without_corrected_fees(item, plan, corrected.get(item.source_id, ()))
     return records.resolution(work, item, plan, is_unfinished=unfinished)
+
+
+def ready(work: Work) -> QuerySet[SyncItem]:
+    """Payments whose invoice has been read meanwhile, and exchanges whose first sale stands now."""
+    known, sold = invoiced.ready(work).values("pk"), exchanges_ready(work).values("pk")
+    return SyncItem.objects.filter(Q(pk__in=known) | Q(pk__in=sold))
 
 
 PAYMENTS = Stream(
@@ -154,5 +170,5 @@ PAYMENTS = Stream(
     pages=pages,
     again=again,
     resolve=resolve,
-    ready=exchanges_ready,
+    ready=ready,
 )

@@ -15,10 +15,11 @@ from connections.providers.square import payloads
 from connections.providers.square.payloads import Order, PaymentRefund
 from mappings.bookkeeping import refund as bookkeeping
 from mappings.bookkeeping.conventions import ConventionBook
-from mappings.bookkeeping.legs import LegKind, LegPlan, Plan, Problem, ProblemKind
+from mappings.bookkeeping.legs import LegKind, LegPlan, Line, Plan, Problem, ProblemKind
 from mappings.bookkeeping.periods import as_owed
 from mappings.bookkeeping.refund import RefundContext
 from mappings.bookkeeping.reversal import reverse
+from mappings.roles import Role
 from sync import settled
 from sync.flows import records
 from sync.flows.base import Page, Record, Resolution, Stream, Work
@@ -103,6 +104,7 @@ class _Sales:
     credits: dict[str, list[LegPlan]] = field(default_factory=lambda: defaultdict(list))
     receipts: Mapping[str, LegPlan] = field(default_factory=dict)
     returns: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    beside: dict[str, list[Line]] = field(default_factory=lambda: defaultdict(list))
 
 
 def resolve(work: Work, items: Sequence[SyncItem]) -> list[Resolution]:
@@ -132,6 +134,12 @@ def _sales(work: Work, items: Sequence[SyncItem]) -> _Sales:
     )
     for leg in _standing_credits(legs, set(order_of.values())):
         found.credits[leg.order_id].append(as_owed(plan_of(leg)))
+    invoiced = {order for order, sale in found.sales.items() if sale.invoice}
+    undone = Leg.objects.filter(is_reversal=True, kind=LegKind.REFUND_MONEY).values("item")
+    for leg in legs.filter(kind__in=(LegKind.RECEIPT, LegKind.REFUND_MONEY), order_id__in=invoiced).exclude(
+        kind=LegKind.REFUND_MONEY, item__in={*undone.values_list("item", flat=True), *(item.pk for item in items)}
+    ):
+        found.beside[leg.order_id] += _beside(plan_of(leg))
     return found
 
 
@@ -142,15 +150,21 @@ def _deposits(work: Work, order_of: Mapping[str, str]) -> frozenset[str]:
     return frozenset(payment for payment, order in order_of.items() if order and order not in owed)
 
 
+def _beside(money: LegPlan) -> list[Line]:
+    """Tips and rounding that a receipt of an invoice brought, or a refund gave back."""
+    return [line for line in money.lines if line.role in (Role.TIPS, Role.ROUNDING)]
+
+
 def _receipts(legs: QuerySet[Leg], payments: set[str]) -> dict[str, LegPlan]:
     rows = legs.filter(kind=LegKind.RECEIPT, item__source_id__in=payments).select_related("item")
     return {leg.item.source_id: plan_of(leg) for leg in rows}
 
 
 def _standing_credits(legs: QuerySet[Leg], orders: set[str]) -> QuerySet[Leg]:
-    """Credits that were not reversed since."""
+    """Credits that were not reversed since; that of a canceled invoice is one, too."""
     reversed_items = Leg.objects.filter(is_reversal=True, kind=LegKind.REFUND).values("item")
-    return legs.filter(kind=LegKind.REFUND, order_id__in=orders).exclude(item__in=reversed_items)
+    kinds = (LegKind.REFUND, LegKind.INVOICE_CREDIT)
+    return legs.filter(kind__in=kinds, order_id__in=orders).exclude(item__in=reversed_items)
 
 
 def _returns(work: Work, orders: set[str]) -> dict[str, frozenset[str]]:
@@ -177,6 +191,8 @@ def _resolve(work: Work, item: SyncItem, sales: _Sales, corrected: Sequence[int]
     for leg in plan.legs:
         if leg.kind is LegKind.REFUND and not leg.problem:
             sales.credits[leg.order_id].append(leg)
+        if leg.kind is LegKind.REFUND_MONEY and not leg.problem:
+            sales.beside[leg.order_id] += _beside(leg)
     return records.resolution(work, item, records.without_corrected_fees(item, plan, corrected))
 
 
@@ -202,6 +218,7 @@ def _context(work: Work, item: SyncItem, refund: PaymentRefund, order: Order | N
         completed_at=item.took_place_at,
         paid_by=sales.paid_by.get(refund.payment_id, ""),
         is_deposit=refund.payment_id in sales.deposits,
+        beside=tuple(sales.beside[sold]) if sold else (),
     )
 
 

@@ -12,6 +12,7 @@ from django.utils.module_loading import import_string
 from django_q.models import OrmQ
 from pytest_django.fixtures import Settings
 
+from tests.journeys.desk import Desk
 from tests.journeys.shop import Till
 from tests.world import World
 
@@ -24,6 +25,12 @@ def till(world: World) -> Till:
     till = unfurnished(world)
     world.furnish()
     return till
+
+
+@pytest.fixture
+def desk(till: Till) -> Desk:
+    """Who sends invoices at that till."""
+    return Desk(till)
 
 
 @pytest.fixture

@@ -259,6 +259,7 @@ def lane_form(lane: SyncLane, **changes: Any) -> dict[str, Any]:
         "label", "flow", "cadence_minutes", "go_live", "sales_grouping", "clearing_grouping", "day_closes_after_hours",
         "books_payouts", "rounding_limit", "lost_disputes", "closed_periods",
         "sales_journal", "clearing_journal", "cash_journal", "unknown_customers", "orders", "order_lines",
+        "books_invoices",
     )  # fmt: skip
     feed = lane.feeds.get()
     held = {name: getattr(lane, name) for name in names}

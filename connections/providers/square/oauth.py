@@ -21,7 +21,15 @@ from connections.providers.square import answers
 from connections.providers.square.client import SYSTEM, VERSION
 
 # What the flow of payments reads. Reference: square.md 2.1.
-SCOPES = ("PAYMENTS_READ", "ORDERS_READ", "CUSTOMERS_READ", "MERCHANT_PROFILE_READ", "PAYOUTS_READ", "DISPUTES_READ")
+SCOPES = (
+    "PAYMENTS_READ",
+    "ORDERS_READ",
+    "CUSTOMERS_READ",
+    "MERCHANT_PROFILE_READ",
+    "PAYOUTS_READ",
+    "DISPUTES_READ",
+    "INVOICES_READ",
+)
 
 
 @dataclass(frozen=True, slots=True)

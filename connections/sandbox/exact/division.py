@@ -371,6 +371,12 @@ class ExactDivision:
         """As a person does who gives a ledger account another type."""
         self.tables["glaccounts"].change(self.gl(gl_code)["ID"], Type=kind, Modified=self.now())
 
+    def match(self, terms: list[int]) -> None:
+        """Settle open terms (by HID) of a customer with one another, as a bookkeeper does."""
+        from connections.sandbox.exact import receivables
+
+        receivables.match(self, terms)
+
     def delete_entry(self, entry_id: str) -> None:
         """As a person does in Exact's own screens."""
         from connections.sandbox.exact import ledger

@@ -149,3 +149,30 @@ def _reopen(division: ExactDivision, line_id: str) -> None:
             division.tables["receivables"].change(term["ID"], **reopened)
             division.tables["transactionlines"].change(line_id, OffsetID=None)
             division.tables["receivableslist"].insert(_listed(division, term, line))
+
+
+def match(division: ExactDivision, terms: list[int]) -> None:
+    """What a bookkeeper does on a customer's card: terms that come to nothing are settled; else the largest keeps what
+    is left. The terms by HID. Raises `ValueError` for terms of several customers, or of fewer than two.
+
+    That a term matched in part stays on the list with its rest is a guess; a real division settles it.
+    """
+    table = division.tables["receivableslist"]
+    rows = [row for row in table if row["HID"] in set(terms)]
+    if len(rows) < 2 or len({row["AccountId"] for row in rows}) != 1:  # noqa: PLR2004 - two sides at least
+        raise ValueError("Match at least two open terms of one customer.")
+    rest = sum(row["Amount"] for row in rows)
+    largest = max(rows, key=lambda row: abs(row["Amount"]))
+    lines = {row["HID"]: _line_of(division, row) for row in rows}
+    for row in rows:
+        if rest and row is largest:
+            table.change(row["HID"], Amount=rest)
+            continue
+        other = next(line for key, line in lines.items() if key != row["HID"])
+        term = division.tables["receivables"].rows[row["Id"]]
+        _settle(division, term, other["ID"], other)
+
+
+def _line_of(division: ExactDivision, listed: Row) -> Row:
+    term = division.tables["receivables"].rows[listed["Id"]]
+    return division.tables["transactionlines"].rows[term["TransactionID"]]

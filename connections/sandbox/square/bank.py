@@ -1,7 +1,8 @@
 """Payouts, disputes and invoices: the reads over them.
 
 Reference: OpenAPI ListPayouts, ListPayoutEntries, ListDisputes, ListInvoices, SearchInvoices. Guesses: lists begin
-with the newest; a page of disputes holds 100; INVOICE_SORT_DATE is the creation; more than 200 invoices are refused.
+with the newest; a page of disputes holds 100; the sort date of an invoice is that of its
+creation (draft), schedule or publication; more than 200 invoices are refused.
 """
 
 from __future__ import annotations
@@ -74,7 +75,7 @@ def get_invoice(call: Call) -> Json:
 
 def _invoices(call: Call, place: str, *, descending: bool) -> Json:
     limit = limited(call.values.get("limit"), default=_PAGE, most=_INVOICES, capped=False)
-    listing = Listing("created", (place,), Span(), descending)
+    listing = Listing("sort", (place,), Span(), descending)
     return whole(call, call.state.invoices, "invoices", listing, limit=limit, passes=_invoice_passes)
 
 

@@ -1,7 +1,9 @@
 """Invoices: published over an open order, and paid through it.
 
 Reference: OpenAPI Invoice, InvoicePaymentRequest; an invoice has no total of its own, its lines and payments live on
-the order. Guesses: a canceled invoice closes its order; what was paid by then stays on it as one CUSTOM_AMOUNT line.
+the order. InvoiceSortField: a draft is sorted by its creation, a scheduled one by `scheduled_at`, a published one by
+its publication. Guesses: a canceled invoice closes its order; what was paid by then stays on it as one CUSTOM_AMOUNT
+line.
 """
 
 from __future__ import annotations
@@ -27,7 +29,14 @@ _METHODS = {"card": True, "square_gift_card": False, "bank_account": False, "buy
 
 
 def draw_up(
-    state: State, order: Record, requests: Sequence[RequestSpec], *, customer_id: str, status: str, at: datetime
+    state: State,
+    order: Record,
+    requests: Sequence[RequestSpec],
+    *,
+    customer_id: str,
+    status: str,
+    at: datetime,
+    scheduled_at: datetime | None = None,
 ) -> Json:
     """DRAFT, SCHEDULED or published (UNPAID). Raises `ValueError` unless the order is open."""
     if order.data["state"] != "OPEN":
@@ -49,14 +58,20 @@ def draw_up(
         "sale_or_service_date": day.isoformat(),
         "store_payment_method_enabled": False,
     }
+    if scheduled_at is not None:
+        data["scheduled_at"] = times.trimmed(scheduled_at)
     customer = customer_id or order.data.get("customer_id", "")
     if customer:
         profile = state.customers.get(customer, {})
         shown = {name: profile[name] for name in _RECIPIENT if name in profile}
         data["primary_recipient"] = {"customer_id": customer, **shown}
-    record = state.invoices.add(data, order.location_id, {"created": times.micros(at)})
+    sorted_at = scheduled_at if status == "SCHEDULED" and scheduled_at else at
+    moments = {"created": times.micros(at), "sort": times.micros(sorted_at)}
+    record = state.invoices.add(data, order.location_id, moments)
     state.invoice_of[order.id] = record.id
     touch(state, record, at)
+    if status == "DRAFT":
+        data["version"] = 0  # Reference: example of CreateInvoiceResponse; publishing makes it 1
     return data
 
 
@@ -64,12 +79,15 @@ def publish(state: State, invoice: Record, *, at: datetime) -> Json:
     if invoice.data["status"] not in ("DRAFT", "SCHEDULED"):
         raise ValueError(f"Invoice {invoice.id} is {invoice.data['status']} already.")
     invoice.data["status"] = "UNPAID"
+    state.invoices.move(invoice, "sort", times.micros(at))
     touch(state, invoice, at)
     return invoice.data
 
 
-def pay(state: State, invoice: Record, tender: TenderSpec, *, at: datetime) -> Sale:
-    """Without an amount: what is due next. Raises `ValueError` when there is nothing to pay, or for too much."""
+def pay(state: State, invoice: Record, tender: TenderSpec, *, at: datetime, rounding: int = 0) -> Sale:
+    """Without an amount: what is due next. `rounding`: what the last payment, in cash, was rounded by; it comes on top
+    of the amount. Raises `ValueError` when there is nothing to pay, or for too much.
+    """
     if invoice.data["status"] not in _PAYABLE:
         raise ValueError(f"Invoice {invoice.id} is {invoice.data['status']} and cannot be paid.")
     due = [_left(request) for request in invoice.data["payment_requests"]]
@@ -77,13 +95,35 @@ def pay(state: State, invoice: Record, tender: TenderSpec, *, at: datetime) -> S
     if not 0 < amount <= sum(due):
         raise ValueError(f"Only {sum(due)} of invoice {invoice.id} is left to pay.")
     done = amount == sum(due)
+    if rounding and not (done and tender.kind == "cash"):
+        raise ValueError("Only the last payment, in cash, is rounded.")
     order = state.order(invoice.data["order_id"])
-    spec = replace(tender, amount=amount, product="INVOICES")
+    _round(order.data, rounding)
+    spec = replace(tender, amount=amount + rounding, product="INVOICES")
     sale = settling.pay(state, order, [spec], at=at, complete=done)
     _allot(invoice.data["payment_requests"], amount)
+    _show_rounding(invoice.data["payment_requests"][-1], rounding)
     invoice.data["status"] = "PAID" if done else "PARTIALLY_PAID"
     touch(state, invoice, at)
     return sale
+
+
+def _round(order: Json, rounding: int) -> None:
+    """# Reference: Order.rounding_adjustment; it is part of the total and of what is due."""
+    if not rounding:
+        return
+    money = {**order["total_money"], "amount": rounding}
+    order["rounding_adjustment"] = {"name": "Cash rounding", "amount_money": money}
+    for total in (order["total_money"], order["net_amounts"]["total_money"], order["net_amount_due_money"]):
+        total["amount"] += rounding
+
+
+def _show_rounding(request: Json, rounding: int) -> None:
+    """# Reference: InvoicePaymentRequest.total_completed_amount_money includes the rounding adjustment."""
+    if rounding:
+        request["total_completed_amount_money"]["amount"] += rounding
+        money = {**request["computed_amount_money"], "amount": rounding}
+        request["rounding_adjustment_included_money"] = money
 
 
 def cancel(state: State, invoice: Record, *, at: datetime) -> Json:

@@ -229,24 +229,34 @@ class Settlement(Settings):
         customer_id: str = "",
         status: str = "UNPAID",
         at: datetime | None = None,
+        scheduled_at: datetime | None = None,
     ) -> Json:
-        """Over an open order; one BALANCE due in two weeks unless asked otherwise. `status` DRAFT, SCHEDULED or
-        UNPAID (published)."""
+        """Over an open order; one BALANCE due in two weeks unless asked otherwise. `status` DRAFT, SCHEDULED (for
+        `scheduled_at`) or UNPAID (published)."""
         with self._lock:
-            order = self.state.order(order_id)
             return invoices.draw_up(
-                self.state, order, requests, customer_id=customer_id, status=status, at=self._time(at)
+                self.state,
+                self.state.order(order_id),
+                requests,
+                customer_id=customer_id,
+                status=status,
+                at=self._time(at),
+                scheduled_at=scheduled_at,
             )
 
     def publish_invoice(self, invoice_id: str, *, at: datetime | None = None) -> Json:
         with self._lock:
             return invoices.publish(self.state, self.state.invoice(invoice_id), at=self._time(at))
 
-    def pay_invoice(self, invoice_id: str, tender: TenderSpec | None = None, *, at: datetime | None = None) -> Sale:
-        """What is due next, or the tender's own amount. The last payment completes the order."""
+    def pay_invoice(
+        self, invoice_id: str, tender: TenderSpec | None = None, *, at: datetime | None = None, rounding: int = 0
+    ) -> Sale:
+        """What is due next, or the tender's own amount. The last payment completes the order; in cash it may be
+        rounded."""
         with self._lock:
             invoice = self.state.invoice(invoice_id)
-            sale = invoices.pay(self.state, invoice, tender or TenderSpec(), at=self._time(at))
+            paid = tender or TenderSpec()
+            sale = invoices.pay(self.state, invoice, paid, at=self._time(at), rounding=rounding)
             self.state.ripen()
             return sale
 

@@ -222,3 +222,19 @@ def test_the_sign_of_an_open_receivable_follows_the_switch(sign: int, amount: in
     world.site.switches.receivable_sign = sign
     world.book_sale()
     assert [row["AmountDC"] for row in world.rows("cashflow/Receivables")] == [amount]
+
+
+def test_a_bookkeeper_matches_open_terms_and_what_is_left_stays_open() -> None:
+    """The whole of one sale, then part of another: the rest of it is a guess of the sandbox."""
+    world = World()
+    first, second = world.book_sale(), world.book_sale(YourRef="TB-2")
+    for sale, amount in ((first, 121.0), (second, 21.0)):
+        lines = world.paid(amount, OurRef=sale["InvoiceNumber"])
+        world.post("financialtransaction/BankEntries", world.receipt(lines))
+    terms = {(row["InvoiceNumber"], row["Amount"] > 0): row["HID"] for row in world.division.receivables()}
+    for sale in (first, second):
+        world.division.match([terms[sale["InvoiceNumber"], True], terms[sale["InvoiceNumber"], False]])
+    listed = world.rows("read/financial/ReceivablesList")
+    assert [(row["Amount"], row["YourRef"]) for row in listed] == [(100, "TB-2")]
+    with pytest.raises(ValueError, match="at least two"):
+        world.division.match([listed[0]["HID"]])

@@ -9,6 +9,7 @@ import pytest
 
 from connections.sandbox.clock import SandboxClock
 from connections.sandbox.generator import EXTERNAL_TYPE, ODD_CUSTOMER, ODD_TAX, ODD_TENDER, generate
+from connections.sandbox.generator_invoices import KINDS, cancel_part_paid
 from connections.sandbox.square import SquareSandbox
 
 from .square_world import NOW, World
@@ -230,3 +231,55 @@ def test_ten_thousand_payments_with_refunds_and_payouts_are_made_and_listed_in_s
 def test_an_unknown_shape_is_refused():
     with pytest.raises(ValueError, match="counter and mixed"):
         month(shape="round")
+
+
+def with_invoices(**more):
+    square = SquareSandbox(clock=SandboxClock(lambda: NOW), seed=7)
+    customers = [square.add_customer(company_name=name)["id"] for name in ("Acme BV", "Bloem NV")]
+    asked = {"seed": 3, "payments": 200, "days": 30, "end": NOW, "customers": customers, "invoices": 0.2}
+    return square, generate(square, **{**asked, **more})
+
+
+def test_invoices_are_paid_in_all_the_ways_there_are_and_square_shows_what_they_come_to():
+    square, generated = with_invoices()
+    assert len(generated.invoices) == 40
+    assert {invoice.how for invoice in generated.invoices} == set(KINDS)
+    assert cancel_part_paid(square, generated, at=NOW) > 1
+    for made in generated.invoices:
+        shown, order = square.state.invoice(made.invoice_id).data, square.order(made.order_id)
+        paid = [square.payment(key) for key in made.payment_ids]
+        asked = sum(request["computed_amount_money"]["amount"] for request in shown["payment_requests"])
+        received = sum(payment["amount_money"]["amount"] for payment in paid)
+        assert asked == received + made.credited + made.left
+        assert made.truth.due == asked - made.credited
+        assert made.truth.tips == order["total_tip_money"]["amount"]
+        assert made.truth.fees == sum(fee["amount_money"]["amount"] for one in paid for fee in one["processing_fee"])
+        canceled = made.how.startswith("canceled")
+        assert (shown["status"] == "CANCELED") is canceled
+        assert bool(made.credited) is canceled
+        if not canceled:
+            vat = sum(line["total_tax_money"]["amount"] for line in order["line_items"])
+            assert sum(made.truth.vat.values()) == vat
+
+
+def test_a_month_with_invoices_refunds_and_payouts_adds_up():
+    square, generated = with_invoices(refunds=0.1, payouts=True)
+    ledger = generated.ledger()
+    assert sum(ledger.values()) == 0
+    assert ledger["receivables"] == sum(invoice.left for invoice in generated.invoices) > 0
+    assert ledger["clearing"] == sum(square.balance(location) for location in generated.locations)
+
+
+def test_invoices_leave_sales_and_refunds_as_they_are():
+    _, plain = with_invoices(refunds=0.1, invoices=0.0)
+    _, other = with_invoices(refunds=0.1)
+    _, same = with_invoices(refunds=0.1)
+    assert (plain.sales, plain.refunds) == (other.sales, other.refunds)
+    assert other.invoices == same.invoices
+    assert plain.invoices == []
+    assert "receivables" not in plain.ledger()
+
+
+def test_invoices_go_to_somebody():
+    with pytest.raises(ValueError, match="need customers"):
+        month(invoices=0.1)

@@ -77,9 +77,9 @@ def test_a_deposit_and_instalments_are_paid_one_after_the_other(world):
 
 def test_a_draft_is_published(world):
     made = invoice(world, status="DRAFT")
-    assert "public_url" not in made
+    assert ("public_url" in made, made["version"]) == (False, 0)
     world.square.publish_invoice(made["id"], at=NEXT_DAY)
-    assert (made["status"], made["version"], "public_url" in made) == ("UNPAID", 2, True)
+    assert (made["status"], made["version"], "public_url" in made) == ("UNPAID", 1, True)
     with pytest.raises(ValueError, match="UNPAID already"):
         world.square.publish_invoice(made["id"])
 
@@ -206,3 +206,25 @@ def test_only_what_was_paid_by_card_is_disputed(world):
         world.square.dispute(world.sell().payment_ids[0], 5000)
     with pytest.raises(ValueError, match="no reason"):
         world.square.dispute(world.sell().payment_ids[0], reason="BORED")
+
+
+def test_cash_for_an_invoice_may_be_rounded_with_its_last_payment(world):
+    made = invoice(world, gross=10_002)
+    sale = world.square.pay_invoice(made["id"], TenderSpec("cash"), at=NEXT_DAY, rounding=-2)
+    data = shown(world, made["id"])
+    assert (data["status"], amounts(data, "total_completed_amount_money")) == ("PAID", [10_000])
+    assert amounts(data, "rounding_adjustment_included_money") == [-2]
+    assert sale.order["rounding_adjustment"]["amount_money"]["amount"] == -2
+    assert (sale.order["total_money"]["amount"], sale.order["net_amount_due_money"]["amount"]) == (10_000, 0)
+    with pytest.raises(ValueError, match="in cash, is rounded"):
+        world.square.pay_invoice(invoice(world)["id"], TenderSpec(amount=100), rounding=1)
+
+
+def test_the_newest_publication_is_listed_first(world):
+    draft, published = invoice(world, status="DRAFT")["id"], invoice(world)["id"]
+    scheduled = invoice(world, status="SCHEDULED", scheduled_at=LATER)
+    assert shown(world, scheduled["id"])["scheduled_at"] == "2026-03-04T09:30:15.72Z"
+    listed = [item["id"] for item in world.get(f"/v2/invoices?location_id={world.amsterdam}")["invoices"]]
+    assert listed == [scheduled["id"], published, draft]
+    world.square.publish_invoice(draft, at=LATER + timedelta(hours=1))
+    assert world.get(f"/v2/invoices?location_id={world.amsterdam}")["invoices"][0]["id"] == draft

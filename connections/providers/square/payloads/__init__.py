@@ -6,6 +6,7 @@ Reference: Square API reference, Square-Version 2025-08-20.
 from connections.providers.square.payloads.amounts import Fee, Money, amount, money
 from connections.providers.square.payloads.disputes import LOST as LOST_DISPUTE
 from connections.providers.square.payloads.disputes import Dispute, dispute
+from connections.providers.square.payloads.invoices import Invoice, PaymentRequest, invoice
 from connections.providers.square.payloads.ordered import Fulfilment, Goods, Ordered, ordered
 from connections.providers.square.payloads.orders import (
     AppliedTax,
@@ -31,6 +32,7 @@ __all__ = [
     "Fee",
     "Fulfilment",
     "Goods",
+    "Invoice",
     "Location",
     "Merchant",
     "Money",
@@ -41,6 +43,7 @@ __all__ = [
     "Ordered",
     "Payment",
     "PaymentRefund",
+    "PaymentRequest",
     "Payout",
     "PayoutEntry",
     "ReturnLine",
@@ -49,6 +52,7 @@ __all__ = [
     "amount",
     "customer",
     "dispute",
+    "invoice",
     "location",
     "merchant",
     "money",
