@@ -20,24 +20,26 @@ _MAPS = tuple(
     for model in ("customermapping", "glmapping", "itemmapping", "tenderjournal")
     for verb in ("add", "change", "resolve")
 )
+# A plan books nothing: whoever keeps the books may make one, also of an undo; approving it is another right.
+_BOOKS = ("sync.replay_*", "sync.dismiss_*", "sync.correct_*", "sync.plan_syncrun", "sync.undo_*")
 
 ROLES: dict[str, tuple[str, ...]] = {
-    "Bookkeeper": (*_LOOKS, *_MAPS, "sync.replay_*", "sync.dismiss_*"),
+    "Bookkeeper": (*_LOOKS, *_MAPS, *_BOOKS),
     "Approver": (
         *_LOOKS,
         *_MAPS,
+        *_BOOKS,
         "mappings.add_convention",
         "mappings.change_convention",
         "sync.add_expiry",
         "sync.add_clearingopening",
-        "sync.replay_*",
-        "sync.dismiss_*",
+        "sync.approve_*",
         "sync.golive_*",
         "connections.confirm_division",
     ),
     "Operator": (
-        *_LOOKS, "sync.run_*", "sync.change_synclane", "sync.replay_*", "connections.authorise_connection",
-        "connections.confirm_division", "connections.change_*",
+        *_LOOKS, "sync.run_*", "sync.plan_syncrun", "sync.change_synclane", "sync.replay_*",
+        "connections.authorise_connection", "connections.confirm_division", "connections.change_*",
     ),
     "Auditor": (*_LOOKS, "audit.export_auditentry"),
     ADMINISTRATOR: ("*",),
@@ -51,6 +53,7 @@ NOBODY = {
         ("sync", "latearrival"),
         ("sync", "orderrecord"), ("sync", "exactorder"),
         ("sync", "invoicestanding"),
+        ("sync", "plan"), ("sync", "plannedentry"),
         ("connections", "vendorcall"),
     )
     for verb in ("add", "change", "delete")

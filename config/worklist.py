@@ -71,6 +71,8 @@ class Tile:
 def _record_tiles(causes: Sequence[Cause], days: Sequence[health.Day]) -> list[Tile]:
     waiting = sum(cause.count for cause in causes if cause.needs_a_person)
     booked = sum(day.booked for day in days)
+    plans = health.plans_to_approve()
+    waits = Tile(number(plans), "plans wait for approval", list_url(SyncRun, state__exact="planned"), "wait")
     return [
         Tile(
             number(waiting),
@@ -78,6 +80,7 @@ def _record_tiles(causes: Sequence[Cause], days: Sequence[health.Day]) -> list[T
             shown.items_url(state="waiting"),
             "wait" if waiting else "good",
         ),
+        *([waits] if plans else []),
         Tile(number(booked), f"records booked, past {len(days)} days", shown.items_url(state="done")),
         *_invoice_tiles(health.invoice_leftovers()),
     ]

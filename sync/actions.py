@@ -12,8 +12,9 @@ from django.db.models import QuerySet
 from audit import trail
 from audit.trail import Fact
 from connections import clock
+from mappings.bookkeeping.correction import Correction
 from mappings.bookkeeping.legs import LegPlan, Problem, ProblemKind
-from sync import engine, runs, tasks
+from sync import corrections, engine, reversal, runs, tasks
 from sync.engine import Move, Outcome, Overtaken
 from sync.flows import FLOWS
 from sync.flows.base import Work
@@ -57,12 +58,13 @@ class Preview:
     legs: tuple[LegPlan, ...]
     notes: tuple[str, ...]
     problem: Problem | None
+    corrections: tuple[Correction | Problem, ...] = ()
 
 
-def run_now(lane: SyncLane, *, by: str, trigger: str = "person") -> SyncRun:
+def run_now(lane: SyncLane, *, by: str, trigger: str = "person", purpose: str = "") -> SyncRun:
     """Open the lane and wake a worker. Returns the run that is already open if there is one."""
     try:
-        run = runs.open_run(lane, trigger=trigger, by=by)
+        run = runs.open_run(lane, trigger=trigger, by=by, purpose=purpose)
     except NotNow as standing:
         raise Impossible(str(standing)) from None
     tasks.ring(run)
@@ -113,7 +115,20 @@ def _replay(item: SyncItem, by: str) -> str:
     if item.problem_kind in READ_AGAIN:
         changes["recheck_at"] = clock.now()
     fact = Fact("item.replayed", "item", item.pk, item.source_id, item.source_id, detail={"by": by})
-    _move_item(item, ItemState.EXTRACTED, changes, fact)
+    _move_item(item, ItemState.EXTRACTED, changes, fact, Outcome(reversal.decided(item)))
+    return ""
+
+
+def correct(items: QuerySet[SyncItem] | Iterable[SyncItem], *, by: str) -> Tally:
+    """Let records that changed after they were booked be corrected, whatever their lane's policy."""
+    return _each(items, _correct, by=by, trigger="person")
+
+
+def _correct(item: SyncItem, by: str) -> str:
+    if item.state != ItemState.WAITING or item.problem_kind != ProblemKind.CHANGED_AFTER_POSTING:
+        return "it does not wait because it changed after it was booked"
+    fact = Fact("item.to_correct", "item", item.pk, item.source_id, item.source_id, detail={"by": by})
+    _move_item(item, ItemState.EXTRACTED, {"to_correct": True, "changed_at": clock.now()}, fact)
     return ""
 
 
@@ -140,7 +155,9 @@ def dismiss(items: QuerySet[SyncItem] | Iterable[SyncItem], *, reason: str, by: 
 def _dismiss(item: SyncItem, reason: str, by: str) -> str:
     if item.state != ItemState.WAITING:
         return f"it is {item.state}; only a waiting record can be dismissed"
-    outcome = Outcome()
+    if reversal.is_being_undone(item):
+        return "it is being undone: replay it, so that its reversal is booked, then dismiss it"
+    outcome = Outcome(reversal.given_up(item))
     for leg in item.legs.filter(state__in=UNBOOKED):
         outcome.moves.append(Move(Leg, {"pk": leg.pk}, LegState(leg.state), LegState.DISMISSED))
         outcome.facts.append(
@@ -160,7 +177,7 @@ def reinstate(items: QuerySet[SyncItem] | Iterable[SyncItem], *, by: str) -> Tal
 def _reinstate(item: SyncItem, by: str) -> str:
     if item.state != ItemState.DISMISSED:
         return f"it is {item.state}, not dismissed"
-    outcome = Outcome()
+    outcome = Outcome(reversal.decided(item))
     dismissed = item.legs.filter(state=LegState.DISMISSED)
     for leg in dismissed:
         outcome.moves.append(Move(Leg, {"pk": leg.pk}, LegState.DISMISSED, LegState.WAITING))
@@ -212,7 +229,9 @@ def preview(item: SyncItem) -> Preview:
     if stream is None:
         raise Impossible(f"The lane does not write any {item.kind}s now: the switch on it is off.")
     resolution = stream.resolve(work, [item])[0]
-    return Preview(tuple(plan for _, plan in resolution.legs), tuple(resolution.notes), resolution.problem)
+    plans = tuple(plan for _, plan in resolution.legs)
+    changed = tuple(corrections.of_record(work, item, plans))
+    return Preview(plans, tuple(resolution.notes), resolution.problem, changed)
 
 
 def waiting_for_mapping(division_id: int, kinds: Sequence[str]) -> QuerySet[SyncItem]:

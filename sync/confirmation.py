@@ -12,7 +12,7 @@ from audit.trail import Fact
 from connections import clock
 from connections.money import written
 from mappings.bookkeeping.legs import ORDERS, ProblemKind
-from sync import engine
+from sync import engine, reversal
 from sync.engine import Move, Outcome
 from sync.flows.base import Flow, Work
 from sync.lifecycle import LegState, PostingState
@@ -35,6 +35,7 @@ def confirm_posted(work: Work, flow: Flow) -> None:
             store(work, part, movements)
         last = batch[-1].pk
         work.breathe()
+    reversal.complete(work)
 
 
 def _posted(work: Work) -> QuerySet[Posting]:

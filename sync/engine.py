@@ -105,7 +105,10 @@ def show_least_advanced(item_ids: set[int], *, at: datetime) -> list[Fact]:
     for item in SyncItem.objects.filter(pk__in=item_ids).only("id", "state", "source_id", "problem_kind", "problem"):
         if item.state in {ItemState.DISMISSED, ItemState.EXTRACTED}:
             continue
-        target = _shown(legs.get(item.pk, []))
+        held = legs.get(item.pk, [])
+        if _waits_itself(item, held):
+            continue
+        target = _shown(held)
         if (item.state, item.problem_kind, item.problem) != (target[0], target[1], target[3]):
             targets.setdefault(target, []).append(item.pk)
             if item.state != target[0]:
@@ -126,11 +129,21 @@ def _legs_of(item_ids: set[int]) -> dict[int, list[Leg]]:
     return legs
 
 
+def _waits_itself(item: SyncItem, legs: Sequence[Leg]) -> bool:
+    """For a reason of the record as a whole, which no leg tells: one of its legs moving on does not end it."""
+    return item.state == ItemState.WAITING and item.problem not in {leg.problem for leg in legs}
+
+
 def _shown(legs: Sequence[Leg]) -> tuple[ItemState, str, str, str]:
     state = lifecycle.item_state(LegState(leg.state) for leg in legs)
+    stuck = [leg for leg in legs if leg.state in {LegState.WAITING, LegState.REFUSED}]
+    if state is ItemState.DONE:
+        # What a person undid is reversed and waits for the decision to book it again or to leave it.
+        stuck = [leg for leg in legs if leg.state == LegState.REVERSED and leg.problem_kind]
+        state = ItemState.WAITING if stuck else state
     if state is not ItemState.WAITING:
         return state, "", "", ""
-    worst = next(leg for leg in legs if leg.state in {LegState.WAITING, LegState.REFUSED})
+    worst = stuck[0]
     return state, worst.problem_kind, worst.problem_subject, worst.problem
 
 

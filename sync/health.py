@@ -14,7 +14,7 @@ from mappings.bookkeeping.legs import ProblemKind
 from mappings.bookkeeping.open_terms import LEFTOVERS
 from mappings.models import CustomerMapping, Decision, GLMapping
 from sync.invoice_standing import InvoiceStanding
-from sync.lifecycle import ItemState, PostingState
+from sync.lifecycle import ItemState, PostingState, RunState
 from sync.models import Beat, LaneLocation, Posting, SyncItem, SyncLane, SyncRun
 
 WORKER = "worker"
@@ -48,6 +48,10 @@ class Cause:
 def invoice_leftovers() -> int:
     """Invoices that stay open in Exact unless a person looks at them."""
     return InvoiceStanding.objects.filter(why__in=LEFTOVERS).count()
+
+
+def plans_to_approve() -> int:
+    return SyncRun.objects.filter(state=RunState.PLANNED).count()
 
 
 def causes() -> list[Cause]:

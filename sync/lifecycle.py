@@ -12,6 +12,10 @@ class RunState(StrEnum):
     QUEUED = "queued"
     RUNNING = "running"
     PAUSED = "paused"
+    PLANNED = "planned"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    SUPERSEDED = "superseded"
     DONE = "done"
     FAILED = "failed"
     CANCELLED = "cancelled"
@@ -31,6 +35,7 @@ class LegState(StrEnum):
     POSTING = "posting"
     POSTED = "posted"
     CONFIRMED = "confirmed"
+    REVERSING = "reversing"
     REVERSED = "reversed"
     REFUSED = "refused"
     DISMISSED = "dismissed"
@@ -52,8 +57,13 @@ class PostingState(StrEnum):
 
 RUNS = {
     RunState.QUEUED: {RunState.RUNNING, RunState.CANCELLED, RunState.FAILED},
-    RunState.RUNNING: {RunState.PAUSED, RunState.DONE, RunState.FAILED, RunState.CANCELLED},
+    RunState.RUNNING: {RunState.PAUSED, RunState.PLANNED, RunState.DONE, RunState.FAILED, RunState.CANCELLED},
     RunState.PAUSED: {RunState.RUNNING, RunState.FAILED, RunState.CANCELLED},
+    # A plan waits for a person and holds nothing up; what was approved is done once each entry of it is decided.
+    RunState.PLANNED: {RunState.APPROVED, RunState.REJECTED, RunState.SUPERSEDED},
+    RunState.APPROVED: {RunState.DONE},
+    RunState.REJECTED: set(),
+    RunState.SUPERSEDED: set(),
     RunState.DONE: set(),
     RunState.FAILED: set(),
     RunState.CANCELLED: set(),
@@ -72,7 +82,9 @@ LEGS = {
     LegState.READY: {LegState.POSTING, LegState.WAITING, LegState.DISMISSED},
     LegState.POSTING: {LegState.POSTED, LegState.REFUSED},
     LegState.POSTED: {LegState.CONFIRMED},
-    LegState.CONFIRMED: {LegState.REVERSED},
+    # Reversing from the moment its reversal is owed: nothing else takes amounts from it any more.
+    LegState.CONFIRMED: {LegState.REVERSING, LegState.REVERSED},
+    LegState.REVERSING: {LegState.REVERSED, LegState.CONFIRMED},
     LegState.REVERSED: set(),
     LegState.REFUSED: {LegState.READY, LegState.WAITING, LegState.DISMISSED},
     LegState.DISMISSED: {LegState.WAITING},
@@ -89,11 +101,27 @@ POSTINGS = {
 }
 
 
+class PlannedState(StrEnum):
+    """What became of one entry of a plan: it waits for approval, was handed to the posting, or was refused."""
+
+    PLANNED = "planned"
+    POSTED = "posted"
+    REFUSED = "refused"
+
+
+PLANNED = {
+    PlannedState.PLANNED: {PlannedState.POSTED, PlannedState.REFUSED},
+    PlannedState.POSTED: set(),
+    PlannedState.REFUSED: set(),
+}
+
+
 TABLES: Mapping[type[StrEnum], Mapping[Any, AbstractSet[Any]]] = {
     RunState: RUNS,
     ItemState: ITEMS,
     LegState: LEGS,
     PostingState: POSTINGS,
+    PlannedState: PLANNED,
 }
 
 

@@ -36,6 +36,7 @@ class SyncLane(models.Model):
     ORDERS: ClassVar = [("off", "off"), ("quotations", "quotations"), ("sales_orders", "sales orders")]
     ORDER_LINES: ClassVar = [("mapped_items", "mapped items"), ("total_line", "one total line per VAT code")]
     UNKNOWN: ClassVar = [("wait", "wait for a person"), ("collective", "book on the collective debtor")]
+    AFTER_CHANGE: ClassVar = [("wait", "wait for a person"), ("correct", "book a correction")]
 
     label = models.CharField(max_length=100, unique=True)
     flow = models.CharField(max_length=20, choices=FLOWS, default="payments")
@@ -109,6 +110,16 @@ class SyncLane(models.Model):
         help_text="Look each entry up before it is sent the first time: after a restore, or over existing bookings.",
     )  # fmt: skip
 
+    after_change = models.CharField(
+        "changed after booking", max_length=8, choices=AFTER_CHANGE, default="wait",
+        help_text="What happens when Square changes a record that is booked already. A correction takes the booked "
+        "amounts back and books the new ones.",
+    )  # fmt: skip
+    needs_approval = models.BooleanField(
+        default=False, help_text="Every run only plans; entries are booked once somebody has approved the plan."
+    )
+    four_eyes = models.BooleanField(default=False, help_text="Whoever asked for a plan may not approve it.")
+
     lease_until = models.DateTimeField(null=True, blank=True, editable=False)
     fence = models.BigIntegerField(default=0, editable=False)
 
@@ -165,10 +176,14 @@ class SyncRun(models.Model):
     """One opening of a lane."""
 
     TRIGGERS: ClassVar = [(word, word) for word in ("schedule", "person", "webhook", "replay", "backfill")]
+    PURPOSES: ClassVar = [
+        ("book", "read and book"), ("plan", "read and plan"), ("undo", "plan of an undo"), ("post", "book a plan"),
+    ]  # fmt: skip
     OPEN: ClassVar = [RunState.QUEUED.value, RunState.RUNNING.value, RunState.PAUSED.value]
 
     lane = models.ForeignKey(SyncLane, on_delete=models.PROTECT, related_name="runs")
     trigger = models.CharField(max_length=10, choices=TRIGGERS)
+    purpose = models.CharField(max_length=4, choices=PURPOSES, default="book")
     requested_by = models.CharField(max_length=150, blank=True)
     state = models.CharField(max_length=10, choices=choices(RunState), default=RunState.QUEUED)
     phase = models.CharField(max_length=20, default="read")
@@ -198,7 +213,14 @@ class SyncRun(models.Model):
                 fields=["lane"], condition=Q(state__in=["queued", "running", "paused"]), name="one_open_run_per_lane"
             )
         ]
-        indexes = [models.Index(fields=["lane", "-id"], name="run_newest")]
+        indexes = [
+            models.Index(fields=["lane", "-id"], name="run_newest"),
+            models.Index(fields=["lane"], name="run_plans", condition=Q(state__in=["planned", "approved"])),
+        ]
+        permissions = [
+            ("plan_syncrun", "Can plan a run"), ("approve_syncrun", "Can approve or reject a plan"),
+            ("undo_syncrun", "Can plan the undoing of runs and entries"),
+        ]  # fmt: skip
 
     def __str__(self) -> str:
         return f"run {self.pk} of {self.lane}"
@@ -242,6 +264,9 @@ class SyncItem(models.Model):
     released = models.BooleanField(
         default=False, help_text="A person lets this be posted although it lies before go-live."
     )
+    to_correct = models.BooleanField(
+        default=False, help_text="A person lets its change be booked as a correction, whatever the lane's policy."
+    )
     attempts = models.PositiveIntegerField(default=0)
     recheck_at = models.DateTimeField(null=True, blank=True, help_text="When its order is read again.")
     dismissed_reason = models.TextField(blank=True)
@@ -262,7 +287,10 @@ class SyncItem(models.Model):
             models.Index(fields=["lane", "recheck_at"], name="item_recheck", condition=Q(recheck_at__isnull=False)),
             models.Index(fields=["problem_kind", "problem_subject"], name="item_problem", condition=Q(state="waiting")),
         ]
-        permissions = [("replay_syncitem", "Can replay records"), ("dismiss_syncitem", "Can dismiss records")]
+        permissions = [
+            ("replay_syncitem", "Can replay records"), ("dismiss_syncitem", "Can dismiss records"),
+            ("correct_syncitem", "Can book corrections"),
+        ]  # fmt: skip
 
     def __str__(self) -> str:
         return self.source_id
@@ -420,6 +448,7 @@ class Leg(models.Model):
             models.Index(fields=["order_id", "kind"], name="leg_order"),
             models.Index(fields=["reference"], name="leg_reference"),
             models.Index(fields=["lane", "date"], name="leg_late", condition=Q(is_late=True)),
+            models.Index(fields=["lane", "state"], name="leg_reversals", condition=Q(is_reversal=True)),
         ]
 
     def __str__(self) -> str:
@@ -480,5 +509,12 @@ class Beat(models.Model):
 
 
 # Models that have a module of their own; they name the ones above.
-from sync.invoice_standing import InvoiceStanding  # noqa: E402, F401 - a row of this app, in a module of its own
-from sync.proofs import ClearingOpening, ClearingProof, SuspenseCleared  # noqa: E402, F401
+from sync.invoice_standing import InvoiceStanding  # noqa: E402
+from sync.planned import Plan, PlannedEntry  # noqa: E402
+from sync.proofs import ClearingOpening, ClearingProof, SuspenseCleared  # noqa: E402
+
+__all__ = [
+    "Beat", "ClearingOpening", "ClearingProof", "Deposit", "ExactOrder", "Expiry", "FeedCursor", "InvoiceStanding",
+    "LaneLocation", "LateArrival", "Leg", "OrderRecord", "Plan", "PlannedEntry", "Posting", "Settlement",
+    "SuspenseCleared", "SyncItem", "SyncLane", "SyncRun", "choices",
+]  # fmt: skip

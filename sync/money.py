@@ -18,7 +18,7 @@ from sync.lifecycle import LegState
 from sync.models import Leg, SyncLane
 
 # A reversed leg still stands in the ledger, next to the one that takes it back.
-BOOKED = (LegState.POSTED, LegState.CONFIRMED, LegState.REVERSED)
+BOOKED = (LegState.POSTED, LegState.CONFIRMED, LegState.REVERSING, LegState.REVERSED)
 MEANS: Mapping[str, str] = {
     LegKind.RECEIPT: "received",
     LegKind.REFUND_MONEY: "refunded",

@@ -33,10 +33,13 @@ LAST_RETRY = timedelta(hours=1)
 ATTEMPTS = 8
 
 
-def draft(work: Work, drafts: Sequence[Draft]) -> None:
-    """Freeze legs into entries: new rows, or a refused row with a new body under the same reference."""
+def draft(work: Work, drafts: Sequence[Draft], *, also: Sequence[Move] = ()) -> None:
+    """Freeze legs into entries: new rows, or a refused row with a new body under the same reference.
+
+    `also` becomes true with them.
+    """
     rows = [plan.again or _row(work, plan) for plan in drafts]
-    outcome = Outcome(created=[row for row in rows if row.pk is None], facts=_frozen_facts(work, drafts))
+    outcome = Outcome([*also], created=[row for row in rows if row.pk is None], facts=_frozen_facts(work, drafts))
     for plan, row in zip(drafts, rows, strict=True):
         if plan.again:
             outcome.moves.append(_redrafted(plan, row))
@@ -53,8 +56,13 @@ def _row(work: Work, plan: Draft) -> Posting:
     return Posting(
         lane=work.lane, division=work.lane.division, run_id=work.run.pk, created_at=now, changed_at=now,
         reference=plan.reference, group=plan.group, ordinal=plan.ordinal, looks_first=work.lane.adopts,
-        corrects=plan.corrects, **_frozen(plan),
+        corrects_id=plan.corrects, **_frozen(plan),
     )  # fmt: skip
+
+
+def row_of(work: Work, plan: Draft) -> Posting:
+    """The entry as it is drafted, not stored yet."""
+    return _row(work, plan)
 
 
 def _frozen(plan: Draft) -> dict[str, Any]:

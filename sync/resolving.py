@@ -10,12 +10,14 @@ from django.db.models import QuerySet
 
 from audit.trail import Fact
 from connections import clock
-from mappings.bookkeeping.legs import LegPlan, Problem, ProblemKind
-from sync import engine, periods, soundness
+from mappings.bookkeeping.correction import Correction
+from mappings.bookkeeping.legs import LegKind, LegPlan, Problem, ProblemKind
+from sync import corrections, engine, periods, soundness
 from sync.engine import Move, Outcome
 from sync.extraction import next_recheck
 from sync.flows.base import Flow, Resolution, Work
-from sync.legs import digest_of, fields_of, owe_the_same
+from sync.flows.records import reference_of
+from sync.legs import digest_of, fields_of
 from sync.lifecycle import ItemState, LegState
 from sync.models import Leg, SyncItem
 
@@ -27,7 +29,7 @@ OPEN = frozenset({LegState.WAITING, LegState.READY, LegState.REFUSED})
 
 def resolve_extracted(work: Work, flow: Flow) -> None:
     """Resolve every record that was read or released, stream by stream and oldest first."""
-    for affected in (*periods.to_plan_again(work), *soundness.to_look_at_again(work)):
+    for affected in (*periods.to_plan_again(work), *soundness.to_look_at_again(work), corrections.ready(work)):
         _let_go_on(work, affected)
     for stream in flow.streams(work.lane):
         if stream.ready:
@@ -91,15 +93,22 @@ class _Storing:
     ) -> None:
         self.work, self.outcome, self.resolution = work, outcome, resolution
         self.item, self.held, self.owned, self.booked_days = resolution.item, held, owned, booked_days
+        self.changed_sales: set[str] = set()
+        self.corrections: list[Correction] = []
 
     def store(self) -> None:
         problem = self.resolution.problem
         for reference, plan in self.resolution.legs:
             if self.owned.setdefault(reference, self.item.pk) == self.item.pk:
                 problem = self._leg(reference, plan) or problem
-        if not self.resolution.problem:
+        if not problem:
+            self._correct()
+        if self.resolution.problem:
+            self._hold(self.resolution.problem)
+        else:
             self._drop_what_is_no_longer_owed()
         self._settle()
+        self._plan_refunds_anew()
         self._item(problem)
 
     def _settle(self) -> None:
@@ -114,15 +123,39 @@ class _Storing:
                 self.outcome.updates.append((said[row.event], ["is_verified"]))
 
     def _leg(self, reference: str, plan: LegPlan) -> Problem | None:
-        """Create or renew one leg; a frozen leg that would differ now is a problem of the record."""
-        leg = self.held.pop((plan.kind, plan.ordinal, plan.is_reversal), None)
+        """Create or renew one leg; one that is booked already is corrected, or is a problem of the record."""
+        if plan.is_reversal:
+            leg = self.held.pop((plan.kind, plan.ordinal, True), None)
+        else:
+            leg = corrections.latest(self.held, plan)
         if leg is None:
             self._create(reference, plan)
         elif leg.state in OPEN:
             self._renew(leg, plan)
-        elif leg.state != LegState.DISMISSED and not owe_the_same(leg, plan):
-            return _changed_after_posting(leg)
+        elif leg.state != LegState.DISMISSED and not leg.is_reversal:
+            return self._booked(leg, plan)
         return None
+
+    def _booked(self, leg: Leg, plan: LegPlan) -> Problem | None:
+        if (leg.kind, leg.ordinal, True) in self.held and leg.state != LegState.REVERSED:
+            return None  # it is being taken back by a decision; its reversal goes on below
+        leg.item = self.item
+        found = corrections.of_booked(self.work, self.item, leg, plan)
+        if isinstance(found, Correction):
+            self.corrections.append(found)
+            return None
+        return found
+
+    def _correct(self) -> None:
+        """A record is corrected whole or not at all: its sale and its receipts belong together."""
+        for owed in (leg for found in self.corrections for leg in found if leg):
+            self._create(reference_of(self.work, self.item, owed), owed)
+
+    def _plan_refunds_anew(self) -> None:
+        if self.changed_sales:
+            moves, facts = corrections.planned_on(self.work, self.changed_sales)
+            self.outcome.moves += moves
+            self.outcome.facts += facts
 
     def _create(self, reference: str, plan: LegPlan) -> None:
         leg = Leg(item=self.item, lane=self.work.lane, division=self.work.lane.division, location=self.item.location)
@@ -133,6 +166,17 @@ class _Storing:
         leg.state = LegState.WAITING if plan.problem else LegState.READY
         self.outcome.created.append(leg)
         self._fact(leg, leg.state, plan.problem, plan)
+        if plan.is_reversal:
+            self._take_back(leg)
+        elif plan.kind is LegKind.SALE and plan.ordinal:
+            self.changed_sales.add(plan.order_id)
+
+    def _take_back(self, reversal: Leg) -> None:
+        """The booked leg counts no more. One whose entry is not confirmed yet is marked when it is."""
+        where = {"item": self.item, "kind": reversal.kind, "ordinal": reversal.ordinal, "is_reversal": False}
+        for leg in Leg.objects.filter(**where, state=LegState.CONFIRMED):
+            self.outcome.moves.append(corrections.takes_back(leg))
+            self._fact(leg, LegState.REVERSING, None)
 
     def _renew(self, leg: Leg, plan: LegPlan) -> None:
         before, after = LegState(leg.state), LegState.WAITING if plan.problem else LegState.READY
@@ -140,6 +184,10 @@ class _Storing:
         same_debt = same_day and leg.digest == digest_of(plan)
         if before is after and same_debt and leg.problem == fields_of(plan)["problem"]:
             return
+        if leg.kind == LegKind.SALE and leg.digest != digest_of(plan):
+            self.changed_sales.add(plan.order_id)
+        if leg.is_reversal:
+            self._take_back(leg)
         late = self._is_late(plan) if before is LegState.WAITING else leg.is_late or bool(plan.moved_from)
         self.outcome.moves.append(Move(Leg, {"pk": leg.pk}, before, after, {**fields_of(plan), "is_late": late}))
         self._fact(leg, after, plan.problem, plan)
@@ -148,9 +196,19 @@ class _Storing:
         """For the report: it is booked on another day than its own, or after its day had been booked."""
         return bool(plan.moved_from) or (self.item.location_id, plan.date) in self.booked_days
 
-    def _drop_what_is_no_longer_owed(self) -> None:
+    def _hold(self, problem: Problem) -> None:
+        """What was ready by what the record said before must not be booked while nobody can say what it is owed now."""
+        told = {"problem_kind": problem.kind, "problem_subject": problem.subject, "problem": problem.sentence}
         for leg in self.held.values():
-            if leg.state in OPEN and leg.posting_id is None:
+            if leg.state == LegState.READY and leg.posting_id is None and not leg.is_reversal:
+                self.outcome.moves.append(Move(Leg, {"pk": leg.pk}, LegState.READY, LegState.WAITING, told))
+                self._fact(leg, LegState.WAITING, problem)
+
+    def _drop_what_is_no_longer_owed(self) -> None:
+        for leg, plan in corrections.standing_reversals(self.held.values()):
+            self._renew(leg, plan)
+        for leg in self.held.values():
+            if leg.state in OPEN and leg.posting_id is None and not leg.is_reversal:
                 self.outcome.moves.append(Move(Leg, {"pk": leg.pk}, LegState(leg.state), LegState.DISMISSED))
                 self._fact(leg, LegState.DISMISSED, Problem(ProblemKind.UNSUPPORTED, "The record no longer owes it."))
 
@@ -167,6 +225,7 @@ class _Storing:
             self.work.run.records_waiting += 1
         else:
             changes = {"problem_kind": "", "problem_subject": "", "problem": "", "waiting_since": None}
+            changes["to_correct"] = False
         after = ItemState.WAITING if problem else ItemState.RESOLVED
         move = Move(SyncItem, {"pk": self.item.pk}, ItemState.EXTRACTED, after, {**changes, **recheck})
         self.outcome.moves.append(move)
@@ -180,13 +239,3 @@ class _Storing:
         self.outcome.facts.append(
             Fact(f"leg.{state}", "leg", leg.pk, leg.reference, self.item.source_id, division=division, detail=detail)
         )
-
-
-def _changed_after_posting(leg: Leg) -> Problem:
-    return Problem(
-        ProblemKind.CHANGED_AFTER_POSTING,
-        f"Square changed this payment after its {leg.kind} {leg.reference} was booked. The entry in Exact still shows "
-        "the former amounts. Compare both sides, correct the entry in Exact if needed, then dismiss this record with "
-        "the reason.",
-        subject=leg.kind,
-    )

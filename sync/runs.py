@@ -24,6 +24,7 @@ from sync import (
     grip,
     matching,
     order_confirmation,
+    plans,
     posting,
     resolving,
 )
@@ -51,13 +52,16 @@ class NotNow(Exception):
     """The lane cannot be opened; the sentence says why and what to do."""
 
 
-def open_run(lane: SyncLane, *, trigger: str, by: str = "") -> SyncRun:
-    """Open the lane, or return the run that is already open. Raises `NotNow`."""
+def open_run(lane: SyncLane, *, trigger: str, by: str = "", purpose: str = "") -> SyncRun:
+    """Open the lane, or return the run that is already open. Raises `NotNow`. Without a purpose a run books, or only
+    plans where the lane's plans need approval.
+    """
     standing = obstacle(lane)
     if standing:
         raise NotNow(standing)
     now = clock.now()
-    run = SyncRun(lane=lane, trigger=trigger, requested_by=by, created_at=now)
+    purpose = purpose or ("plan" if lane.needs_approval else "book")
+    run = SyncRun(lane=lane, trigger=trigger, requested_by=by, purpose=purpose, created_at=now)
     try:
         with transaction.atomic():
             run.save()
@@ -68,7 +72,7 @@ def open_run(lane: SyncLane, *, trigger: str, by: str = "") -> SyncRun:
     except IntegrityError:
         standing_open = SyncRun.objects.filter(lane=lane, state__in=SyncRun.OPEN).first()
         # None: it ended between our try and this look.
-        return standing_open or open_run(lane, trigger=trigger, by=by)
+        return standing_open or open_run(lane, trigger=trigger, by=by, purpose=purpose)
     return run
 
 
@@ -114,13 +118,17 @@ def work_slice(run_id: int) -> Slice:
 def _work(work: Work) -> Slice:
     try:
         _start(work)
-        for name, phase in PHASES:
+        phases = dict(PHASES)
+        for name in plans.phases_of(work.run):
             _enter(work, name)
-            phase(work, FLOWS[work.lane.flow])
+            phases[name](work, FLOWS[work.lane.flow])
     except SliceOver:
         return Slice.AGAIN
     except VendorError as error:
         return _interrupted(work, error)
+    if "plan" in plans.phases_of(work.run):
+        state, told = plans.finish(work)
+        return _finish(work, state, " ".join([told, *work.setbacks]))
     return _finish(work, RunState.DONE, " ".join([_summary(work.run), *work.setbacks]))
 
 
@@ -151,13 +159,18 @@ def _post(stage: str) -> Callable[[Work, Flow], None]:
 PHASES: tuple[tuple[str, Callable[[Work, Flow], None]], ...] = (
     ("prepare", _prepare),
     ("settle", posting.settle_open),
+    ("approved", plans.carry_out),
+    ("finish", plans.finish_under_way),
     ("read", extraction.read_feeds),
     ("read again", extraction.read_unfinished),
+    ("anew", plans.work_out_anew),
     ("resolve", resolving.resolve_extracted),
     ("introduce", acquaintance.introduce_customers),
     ("introduce items", articles.introduce_items),
     ("sales", _post("sales")),
     ("money", _post("money")),
+    ("plan", plans.make),
+    ("send", plans.send_left),
     ("confirm", confirmation.confirm_posted),
     ("match", matching.prove_settled),
     # Last, so that what is wrong with an order never holds the books up.

@@ -12,7 +12,7 @@ from sync.flows.base import Work
 from sync.lifecycle import LegState
 from sync.models import Leg, SyncItem
 
-FROZEN = (LegState.POSTING, LegState.POSTED, LegState.CONFIRMED, LegState.REVERSED)
+FROZEN = (LegState.POSTING, LegState.POSTED, LegState.CONFIRMED, LegState.REVERSING, LegState.REVERSED)
 
 
 def conventions(work: Work, items: Sequence[SyncItem]) -> ConventionBook:

@@ -13,7 +13,7 @@ from connections import clock, credentials
 from connections.models import Division
 from connections.providers.errors import VendorError
 from mappings import items, reference
-from sync import clearing_proof, runs
+from sync import approval, clearing_proof, runs
 from sync.models import Beat, SyncLane, SyncRun
 from sync.runs import NotNow, Slice
 
@@ -39,6 +39,7 @@ def sweep() -> int:
     now = clock.now()
     for lane in _due_lanes(now).select_related("division__connection", "source"):
         _open_due(lane)
+    approval.open_approved()
     waiting = overdue()
     for run in waiting:
         ring(run)

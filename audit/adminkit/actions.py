@@ -43,7 +43,8 @@ class ConfirmedAction:
 
     `done` finishes "3 records ..."; `reversible` says in a sentence whether it can be undone; `applies` decides about
     the button on a row's page (the list offers the action always, and the deed itself skips what does not fit);
-    `confirms` False runs at one click: only for what neither books nor loses anything.
+    `confirms` False runs at one click: only for what neither books nor loses anything; `preview` adds to the confirm
+    page what exactly would come of it, as (label, value).
     """
 
     name: str
@@ -59,6 +60,7 @@ class ConfirmedAction:
     on_page: bool = True
     confirms: bool = True
     is_grave: bool = False
+    preview: Callable[[QuerySet[Any]], Sequence[tuple[str, Any]]] | None = None
 
     def allowed(self, request: HttpRequest) -> bool:
         return request.user.has_perm(self.permission)
@@ -85,7 +87,7 @@ def perform(
         "noun": _noun(page, count),
         "rows": [page.describe(row) for row in rows[:SHOWN]],
         "more": max(0, count - SHOWN),
-        "stake": page.stake(rows) if count <= MOST else (),
+        "stake": [*page.stake(rows), *(action.preview(rows) if action.preview else ())] if count <= MOST else (),
         "objection": objection,
         "reason": reason,
         "back": back,

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from mappings.bookkeeping.correction import place_of
 from mappings.models import GLMapping, Journal
 from sync.lifecycle import LegState
 from sync.models import Leg, Posting, SyncLane
@@ -138,13 +139,14 @@ def _place(payment: Mapping[str, Any]) -> str:
 
 def booked_events(lane: SyncLane) -> set[Event]:
     """The events that our rows say stand in Exact."""
-    legs = Leg.objects.filter(lane=lane, state__in=BOOKED).values_list("kind", "ordinal", "order_id", "item__source_id")
+    booked = Leg.objects.filter(lane=lane, state__in=BOOKED, is_reversal=False)
+    legs = booked.values_list("kind", "ordinal", "order_id", "item__source_id")
     events: set[Event] = set()
     for kind, ordinal, order_id, source_id in legs.iterator():
         if kind == "sale":
             events.add((kind, order_id))
         else:
-            events.add((kind, f"{source_id}#{ordinal}" if kind == "fee" else source_id))
+            events.add((kind, f"{source_id}#{place_of(ordinal)}" if kind == "fee" else source_id))
     return events
 
 
@@ -172,7 +174,7 @@ def by_role(movements: Iterable[tuple[str, int]], role_of: Mapping[str, str]) ->
 
 
 def _expected(lane: SyncLane) -> Iterator[tuple[str, int]]:
-    states = ("posted", "confirmed")
+    states = ("posted", "confirmed", "reversed")
     for expected in Posting.objects.filter(lane=lane, state__in=states).values_list("expected", flat=True).iterator():
         yield from expected.items()
 

@@ -70,6 +70,7 @@ class ProblemKind(StrEnum):
     BEFORE_GO_LIVE = "before_go_live"
     WAITS_FOR_SALE = "waits_for_sale"
     CHANGED_AFTER_POSTING = "changed_after_posting"
+    UNDONE = "undone"
     REFUSED = "refused"
     PERIOD_CLOSED = "period_closed"
     EXHAUSTED = "exhausted"

@@ -27,15 +27,15 @@ def day_of(leg: LegPlan) -> Day:
 def merge(legs: Iterable[LegPlan]) -> tuple[Line, ...]:
     """Lines per (account, VAT code, cost centre, cost unit), sorted; their sum is the sum of the legs, cent for cent.
 
-    Refunds are negative lines of their own, so that a day shows what was sold and what came back, and a sale that came
-    back whole is still an entry. A line is left out only when both its amount and its VAT are zero: VAT without a net
-    amount is still VAT.
+    Refunds and what is taken back are negative lines of their own, so that a day shows what was sold and what came
+    back, and a sale that came back whole is still an entry. A line is left out only when both its amount and its VAT
+    are zero: VAT without a net amount is still VAT.
     Raises `ValueError` for legs that do not belong in one summary.
     """
     kept = sorted(legs, key=lambda leg: (leg.source_id, leg.kind, leg.ordinal))
     _check(kept)
     groups: dict[tuple[str, ...], Line] = {}
-    told = [(leg.kind is LegKind.REFUND, line) for leg in kept for line in leg.lines]
+    told = [((leg.kind is LegKind.REFUND, leg.is_reversal), line) for leg in kept for line in leg.lines]
     for back, line in sorted(told, key=lambda item: SALES_ROLES.index(item[1].role)):
         key = (str(back), line.account.code, line.account.id, line.vat_code, line.cost_center, line.cost_unit)
         groups[key] = together(groups[key], line) if key in groups else replace(line, suffix="")

@@ -6,8 +6,10 @@ Reference: Exact cuts YourRef at 50 characters without a word; we stay at 30. De
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 
+from mappings.bookkeeping.correction import place_of
 from mappings.bookkeeping.legs import LegKind, LegPlan, Line
 from mappings.resolution import percent
 from mappings.roles import Role
@@ -47,7 +49,8 @@ def line_text(leg: LegPlan, line: Line, *, reference: str) -> str:
     """
     words = _sale_words(line) if leg.kind in OF_SALES or line.role in BESIDE else _money_words(leg)
     own_day = leg.moved_from.isoformat() if leg.moved_from else ""
-    return _fitted(reference + line.suffix, words, leg.receipt_number, last=own_day)
+    taken_back = "reversed" if leg.is_reversal else ""
+    return _fitted(reference + line.suffix, words, taken_back, leg.receipt_number, last=own_day)
 
 
 def summary_line_text(line: Line, *, reference: str) -> str:
@@ -55,21 +58,28 @@ def summary_line_text(line: Line, *, reference: str) -> str:
     return _fitted(reference, _sale_words(line))
 
 
-def sale_header(leg: LegPlan, *, place: str) -> str:
-    """'Square sale R2D2 Utrecht 2026-03-04', 'Square refund ...', 'Square invoice 0000012 Utrecht 2026-03-04': its own
-    day, also where a closed period moved its entry. `place` is the name of the location.
+def sale_header(leg: LegPlan, *, place: str, taken_back: str = "") -> str:
+    """'Square sale R2D2 Utrecht 2026-03-04', 'Square refund ...', 'Square invoice 0000012 Utrecht 2026-03-04', 'Square
+    sale corrected ...': its own day, also where a closed period moved its entry. `place` is the name of the location,
+    `taken_back` what `taken_back_word` says of the entry's legs.
     """
     own_day = (leg.moved_from or leg.date).isoformat()
     if leg.invoice:
         kind = "credit of invoice" if leg.kind is LegKind.INVOICE_CREDIT else "invoice"
-        return _fitted(f"Square {kind} {leg.invoice}", place, last=own_day)
-    return _fitted(f"Square {leg.kind}", leg.receipt_number, place, last=own_day)
+        return _fitted(f"Square {kind} {leg.invoice}", taken_back, place, last=own_day)
+    return _fitted(f"Square {leg.kind}", taken_back, leg.receipt_number, place, last=own_day)
 
 
-def summary_header(*, place: str, day: date, supplement: int = 0) -> str:
-    """'Square sales Utrecht 2026-03-04', 'Square sales Utrecht 2026-03-04 supplement 1'."""
+def summary_header(*, place: str, day: date, supplement: int = 0, taken_back: str = "") -> str:
+    """'Square sales Utrecht 2026-03-04', '... supplement 1', 'Square sales reversed Utrecht 2026-03-04'."""
     last = f"{day.isoformat()} supplement {supplement}" if supplement else day.isoformat()
-    return _fitted("Square sales", place, last=last)
+    return _fitted("Square sales", taken_back, place, last=last)
+
+
+def taken_back_word(legs: Iterable[LegPlan]) -> str:
+    """What an entry's header says when it takes booked legs back: all of it, or some and books others."""
+    reversals = {leg.is_reversal for leg in legs}
+    return "reversed" if reversals == {True} else "corrected" if True in reversals else ""
 
 
 def order_header(*, place: str, day: date) -> str:
@@ -91,7 +101,7 @@ def _money_words(leg: LegPlan) -> str:
     if leg.kind is LegKind.REFUND_MONEY:
         return f"refund {_tender_words(leg.tender)}"
     if leg.kind is LegKind.PAYOUT:
-        return "payout returned" if leg.ordinal else "payout"
+        return "payout returned" if place_of(leg.ordinal) else "payout"
     return KIND_WORDS.get(leg.kind) or _tender_words(leg.tender)
 
 

@@ -3,13 +3,40 @@
 from audit import adminkit
 from audit.models import AuditEntry
 from connections.models import Division
-from sync.admin import clearing, deposits, entries, expiries, invoices, lanes, late, orders, records, runs, words
+from sync.admin import (
+    clearing,
+    decisions,
+    deposits,
+    entries,
+    expiries,
+    invoices,
+    lanes,
+    late,
+    orders,
+    plans,
+    records,
+    runs,
+    words,
+)
 from sync.admin.verbs import AUDIT_VERB, DIVISION_VERB
 from sync.models import Expiry
 
-__all__ = ["clearing", "deposits", "entries", "expiries", "invoices", "lanes", "late", "orders", "records", "runs"]
+__all__ = [
+    "clearing",
+    "deposits",
+    "entries",
+    "expiries",
+    "invoices",
+    "lanes",
+    "late",
+    "orders",
+    "plans",
+    "records",
+    "runs",
+]
 
 words.install()
+decisions.install()
 adminkit.add_subject("expiry", Expiry)
 adminkit.add_action(AuditEntry, AUDIT_VERB)
 adminkit.add_action(Division, DIVISION_VERB)

@@ -23,6 +23,7 @@ from audit.adminkit import (
 )
 from audit.models import AuditEntry
 from mappings.bookkeeping import explanation
+from sync import corrections
 from sync.admin import conventions, currencies, legs, shown, timeline
 from sync.admin.verbs import POSTING_VERBS, stake_of
 from sync.legs import plan_of
@@ -112,6 +113,8 @@ class PostingAdmin(DetailAdmin):
             "moved": _moved(row),
             "conversion": currencies.conversion(row),
             "corrects_url": admin_url(Posting, row.corrects_id) if row.corrects_id else "",
+            "takes_back": _links(corrections.corrected_entries(row.legs.filter(is_reversal=True))),
+            "taken_back_by": _links(corrections.correcting_entries(row)),
             "audit_url": list_url(AuditEntry, source=row.reference),
             "timeline": timeline.of([row.reference]),
         }
@@ -121,6 +124,10 @@ def _moved(posting: Posting) -> Sequence[str]:
     """The day it belongs to and what that does to its VAT, for an entry that a closed period moved."""
     first = posting.legs.exclude(moved_from=None).order_by("id").first()
     return explanation.moved(plan_of(first)) if first else ()
+
+
+def _links(entries: Iterable[Posting]) -> list[SafeString]:
+    return [link(admin_url(Posting, entry.pk), entry) for entry in entries]
 
 
 def _legs(posting: Posting) -> list[dict[str, Any]]:

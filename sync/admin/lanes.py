@@ -192,6 +192,7 @@ class SyncLaneAdmin(MoneyPage, BackOfficeAdmin):
                     "lost_disputes",
                     "closed_periods",
                     "books_invoices",
+                    "after_change",
                     "adopts",
                 )
             },
@@ -203,6 +204,7 @@ class SyncLaneAdmin(MoneyPage, BackOfficeAdmin):
                 "description": "Journals of the division, as last read from Exact.",
             },
         ),
+        ("Plans", {"fields": ("needs_approval", "four_eyes")}),
         ("Customers", {"fields": ("collective_debtor", "unknown_customers")}),
         (
             "Orders",

@@ -18,7 +18,7 @@ from audit.adminkit import DetailAdmin, admin_url, link, list_url, local_time, n
 from audit.models import AuditEntry
 from connections import clock
 from connections.models import VendorCall
-from sync.admin import shown, timeline
+from sync.admin import plans, shown, timeline
 from sync.admin.verbs import RUN_VERBS
 from sync.lifecycle import RunState
 from sync.models import Posting, SyncLane, SyncRun
@@ -37,6 +37,11 @@ PHASES = {
     "confirm": "Checking the ledger",
     "orders": "Writing orders",
     "confirm orders": "Checking orders",
+    "approved": "Booking what was approved",
+    "finish": "Seeing approved entries through",
+    "anew": "Looking for decisions that changed",
+    "plan": "Writing the plan",
+    "send": "Sending what is drafted",
     "over": "Over",
 }
 COUNTS = (
@@ -123,7 +128,7 @@ class SyncRunAdmin(DetailAdmin):
         "refused",
     )
     list_display_links = ("number",)
-    list_filter = ("state", "trigger", "lane")
+    list_filter = ("state", "purpose", "trigger", "lane")
     search_fields = ("lane__label", "requested_by")
     search_help_text = "Lane, or the person who asked for it"
     list_select_related = ("lane",)
@@ -183,6 +188,7 @@ class SyncRunAdmin(DetailAdmin):
             "calls_url": list_url(VendorCall, run_id=row.pk),
             "audit_url": list_url(AuditEntry, run_id=row.pk),
             "timeline": timeline.of_subject("run", row.pk),
+            **plans.of_run(row),
         }
 
 

@@ -26,7 +26,8 @@ LONG = 80
 
 RUN_TONES = {
     RunState.QUEUED: "busy", RunState.RUNNING: "busy", RunState.PAUSED: "wait", RunState.DONE: "good",
-    RunState.FAILED: "bad", RunState.CANCELLED: "quiet",
+    RunState.FAILED: "bad", RunState.CANCELLED: "quiet", RunState.PLANNED: "wait", RunState.APPROVED: "busy",
+    RunState.REJECTED: "quiet", RunState.SUPERSEDED: "quiet",
 }  # fmt: skip
 ITEM_TONES = {
     ItemState.EXTRACTED: "busy", ItemState.RESOLVED: "busy", ItemState.DONE: "good", ItemState.WAITING: "wait",
@@ -34,7 +35,8 @@ ITEM_TONES = {
 }  # fmt: skip
 LEG_TONES = {
     LegState.WAITING: "wait", LegState.READY: "busy", LegState.POSTING: "busy", LegState.POSTED: "busy",
-    LegState.CONFIRMED: "good", LegState.REVERSED: "quiet", LegState.REFUSED: "bad", LegState.DISMISSED: "quiet",
+    LegState.CONFIRMED: "good", LegState.REVERSING: "busy", LegState.REVERSED: "quiet", LegState.REFUSED: "bad",
+    LegState.DISMISSED: "quiet",
 }  # fmt: skip
 POSTING_TONES = {
     PostingState.DRAFT: "busy", PostingState.SENDING: "busy", PostingState.POSTED: "busy",
@@ -103,8 +105,10 @@ REMEDIES: Mapping[ProblemKind, Remedy] = {
     ),
     ProblemKind.WAITS_FOR_SALE: Remedy("Waits for its sale", "Nothing to do: it goes on when the sale is booked."),
     ProblemKind.CHANGED_AFTER_POSTING: Remedy(
-        "Changed at Square after booking", "Compare both sides, correct the entry in Exact, then dismiss the record."
+        "Changed at Square after booking", "Press 'Correct it', or correct the entry in Exact by hand and dismiss the "
+        "record."
     ),
+    ProblemKind.UNDONE: Remedy("Undone", "Replay the record to book it again, or dismiss it with the reason."),
     ProblemKind.REFUSED: Remedy("Exact refused the entry", "Read Exact's sentence, put the cause right, then replay."),
     ProblemKind.PERIOD_CLOSED: Remedy(
         "Period closed", "Open the period in Exact and read the division's data again, or let the lane book on the "

@@ -19,7 +19,7 @@ from connections.providers.errors import Refused
 from connections.providers.exact.client import ExactClient
 from connections.providers.square.client import SquareClient
 from mappings import decisions, soundness
-from mappings.bookkeeping.legs import Document, LegPlan, Problem
+from mappings.bookkeeping.legs import Document, LegPlan, Line, Problem
 from mappings.bookkeeping.periods import Calendar
 from mappings.bookkeeping.validation import Facts
 from mappings.decisions import Decisions
@@ -51,6 +51,10 @@ class Work:
     ends_at: float = field(default_factory=lambda: time.monotonic() + SLICE_SECONDS)
     setbacks: list[str] = field(default_factory=list)
     ordinals: dict[tuple[str, str], int] = field(default_factory=dict)
+    # Legs that a plan has in its entries so far: what depends on them may be planned behind them.
+    planned: set[int] = field(default_factory=set)
+    # Legs of an approved plan that is not through yet: nothing else may book or plan them.
+    claimed: set[int] = field(default_factory=set)
 
     @cached_property
     def square(self) -> SquareClient:
@@ -79,6 +83,13 @@ class Work:
         """Reference data was read again: what follows decides by it."""
         self.__dict__.pop("decisions", None)
         self.__dict__.pop("calendar", None)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Of every decision as it was when this slice first asked."""
+        from sync import fingerprints  # it reads drafts, and so imports this module
+
+        return fingerprints.of_decisions(self.lane)
 
     def breathe(self) -> None:
         """Between two units of work. Raises `SliceOver`."""
@@ -158,8 +169,8 @@ class Resolution:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """An entry about to be booked. `leg_ids` are frozen into it; `again` is the refused entry it takes the place of,
-    `corrects` the booked one that it changes.
+    """An entry about to be booked. `leg_ids` are frozen into it; `again` is the refused entry it takes the place of;
+    `corrects` the booked one that it changes, or that its reversals take back; `lines` are those of the body.
     """
 
     document: Document
@@ -175,7 +186,8 @@ class Draft:
     expected: Mapping[str, int]
     leg_ids: Sequence[int]
     again: Posting | None = None
-    corrects: Posting | None = None
+    corrects: int | None = None
+    lines: Sequence[Line] = ()
 
 
 @dataclass(frozen=True, slots=True)

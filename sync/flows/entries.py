@@ -21,6 +21,7 @@ from connections.providers.http import batches
 from mappings.bookkeeping import clearing, summary, texts
 from mappings.bookkeeping.legs import Document, LegKind, LegPlan, Line, ledger
 from mappings.bookkeeping.references import reference
+from sync import corrections
 from sync.flows import settled
 from sync.flows.base import Draft, Entry, Work
 from sync.flows.invoiced import standing_elsewhere
@@ -56,8 +57,8 @@ def _batches(drafts: Iterable[Draft]) -> Iterator[Sequence[Draft]]:
 
 
 def _ready(work: Work) -> QuerySet[Leg]:
-    """Ready legs that no refused entry claims."""
-    ready = Leg.objects.filter(lane=work.lane, state=LegState.READY)
+    """Ready legs that no refused entry claims, and no approved plan."""
+    ready = Leg.objects.filter(lane=work.lane, state=LegState.READY).exclude(pk__in=work.claimed)
     return ready.filter(Q(posting=None) | ~Q(posting__state=PostingState.REFUSED))
 
 
@@ -66,9 +67,9 @@ def _again(work: Work, kinds: Sequence[Document]) -> Iterator[Draft]:
     refused = Posting.objects.filter(lane=work.lane, state=PostingState.REFUSED, document__in=kinds)
     for posting in refused.filter(legs__state=LegState.READY).distinct().order_by("id"):
         legs = _of_one_day(posting.legs.filter(state=LegState.READY).select_related("location").order_by("id"))
-        legs = legs if posting.document == Document.SALES_ENTRY else _with_number(legs)
+        legs = legs if posting.document == Document.SALES_ENTRY else with_number(work, legs)
         if legs:
-            yield _draft(work, legs, group=posting.group, ordinal=posting.ordinal, again=posting)
+            yield entry_of(work, legs, group=posting.group, ordinal=posting.ordinal, again=posting)
 
 
 def _of_one_day(legs: Iterable[Leg]) -> list[Leg]:
@@ -84,8 +85,8 @@ def _alone(work: Work) -> Iterator[Draft]:
         sales = sales.filter(stands_alone=True)
     last = 0
     while legs := list(sales.filter(pk__gt=last).select_related("location").order_by("id")[:BATCH]):
-        for leg in legs:
-            yield _draft(work, [leg], group=leg.reference, ordinal=0)
+        for entry in corrections.pairs(legs):
+            yield entry_of(work, entry, group=entry[0].reference, ordinal=0)
         last = legs[-1].pk
 
 
@@ -107,7 +108,7 @@ def _summaries(work: Work) -> Iterator[Draft]:
         group = f"{location}|{own_day}|{currency}|{debtor}"
         # None are left when somebody took the lane over meanwhile: the next write finds that out.
         if legs := list(chosen.select_related("location").order_by("id")):
-            yield _draft(work, legs, group=group, ordinal=_next_ordinal(work, Document.SALES_ENTRY, group))
+            yield entry_of(work, legs, group=group, ordinal=_next_ordinal(work, Document.SALES_ENTRY, group))
 
 
 def _clearings(work: Work, kinds: Sequence[Document]) -> Iterator[Draft]:
@@ -123,7 +124,7 @@ def _clearings(work: Work, kinds: Sequence[Document]) -> Iterator[Draft]:
         legs = [leg for leg in found.select_related("location") if _is_closed(work, own_day, leg.location.timezone)]
         legs = legs if day <= clock.now().date() else []
         group = f"{work.lane.source.account_id}|{journal}|{own_day}|{currency}"
-        yield from _clearing_parts(work, _with_number(legs), group)
+        yield from _clearing_parts(work, with_number(work, legs), group)
 
 
 def _per_payout(work: Work, money: QuerySet[Leg]) -> Iterator[Draft]:
@@ -133,11 +134,11 @@ def _per_payout(work: Work, money: QuerySet[Leg]) -> Iterator[Draft]:
         legs = [
             leg for part in batches(ids, MOST_LINES) for leg in money.filter(pk__in=part).select_related("location")
         ]
-        plans = {_place(plan): (leg, plan) for leg, plan in ((leg, plan_of(leg)) for leg in _with_number(legs))}
+        plans = {_place(plan): (leg, plan) for leg, plan in ((leg, plan_of(leg)) for leg in with_number(work, legs))}
         parts = clearing.of_one_payout((plan for _, plan in plans.values()), most_lines=MOST_LINES)
         for part in parts:
             ordinal = _next_ordinal(work, Document.BANK_ENTRY, key)
-            yield _draft(work, [plans[_place(plan)][0] for plan in part], group=key, ordinal=ordinal)
+            yield entry_of(work, [plans[_place(plan)][0] for plan in part], group=key, ordinal=ordinal)
 
 
 def _clearing_parts(work: Work, legs: Sequence[Leg], group: str) -> Iterator[Draft]:
@@ -145,7 +146,7 @@ def _clearing_parts(work: Work, legs: Sequence[Leg], group: str) -> Iterator[Dra
     parts = clearing.entries((plan for _, plan in plans.values()), most_lines=MOST_LINES)
     for entry, part in parts:
         owners = [plans[_place(plan)][0] for plan in part]
-        yield _draft(work, owners, group=group, ordinal=_next_ordinal(work, entry.document, group))
+        yield entry_of(work, owners, group=group, ordinal=_next_ordinal(work, entry.document, group))
 
 
 def _place(plan: LegPlan) -> tuple[str, str, int, bool]:
@@ -168,19 +169,36 @@ def _next_ordinal(work: Work, document: Document, group: str) -> int:
     return work.ordinals[place]
 
 
-def _with_number(legs: Iterable[Leg]) -> list[Leg]:
-    """Legs that need no sale, and those whose sale or credit is booked; each then knows its number (`our_ref`)."""
+def with_number(work: Work, legs: Iterable[Leg]) -> list[Leg]:
+    """Legs that need no sale, and those whose sale or credit is booked; each then knows its number (`our_ref`). What is
+    taken back follows what it took: it waits for nothing, and keeps the number of a sale that is itself reversed.
+    """
     legs = list(legs)
-    waiting = [leg for leg in legs if leg.after_sale]
-    booked = Leg.objects.filter(state__in=[LegState.POSTED, LegState.CONFIRMED], is_reversal=False)
-    sales = booked.filter(kind=LegKind.SALE, order_id__in={leg.order_id for leg in waiting})
-    returned = booked.filter(kind=LegKind.REFUND, item__in={leg.item_id for leg in waiting})
-    numbers: dict[str | int, int | None] = dict(sales.values_list("order_id", "posting__remote_number"))
-    numbers |= dict(returned.values_list("item_id", "posting__remote_number"))
-    numbers |= standing_elsewhere(leg.order_id for leg in waiting)
+    numbers = _numbers(work, [leg for leg in legs if leg.after_sale and not leg.is_reversal], _BOOKED)
+    numbers |= standing_elsewhere(leg.order_id for leg in legs if leg.after_sale and not leg.is_reversal)
+    former = _numbers(work, [leg for leg in legs if leg.after_sale and leg.is_reversal], (*_BOOKED, *_TAKEN_BACK))
     for leg in legs:
-        leg.our_ref = numbers.get(_owner(leg))  # type: ignore[attr-defined]  # travels with the leg to its line
-    return [leg for leg in legs if not leg.after_sale or _owner(leg) in numbers]
+        found = former if leg.is_reversal else numbers
+        leg.our_ref = found.get(_owner(leg))  # type: ignore[attr-defined]  # travels with the leg to its line
+    return [leg for leg in legs if not leg.after_sale or leg.is_reversal or _owner(leg) in numbers]
+
+
+_BOOKED = (LegState.POSTED, LegState.CONFIRMED)
+_TAKEN_BACK = (LegState.REVERSING, LegState.REVERSED)
+
+
+def _numbers(work: Work, waiting: Sequence[Leg], states: Sequence[LegState]) -> dict[str | int, int | None]:
+    """Order of a sale or record of a credit -> its number in Exact, None where it is only planned before these legs."""
+    if not waiting:
+        return {}
+    told = Leg.objects.filter(state__in=[*states, LegState.READY], is_reversal=False).order_by("id")
+    sales = told.filter(kind=LegKind.SALE, order_id__in={leg.order_id for leg in waiting})
+    returned = told.filter(kind=LegKind.REFUND, item__in={leg.item_id for leg in waiting})
+    rows: list[tuple[str | int, int | None, str, int]] = [
+        *sales.values_list("order_id", "posting__remote_number", "state", "pk"),
+        *returned.values_list("item_id", "posting__remote_number", "state", "pk"),
+    ]
+    return {owner: number for owner, number, state, pk in rows if state in states or pk in work.planned}
 
 
 def _owner(leg: Leg) -> str | int:
@@ -188,11 +206,13 @@ def _owner(leg: Leg) -> str | int:
     return leg.item_id if leg.kind == LegKind.REFUND_MONEY else leg.order_id
 
 
-def _draft(work: Work, legs: Sequence[Leg], *, group: str, ordinal: int, again: Posting | None = None) -> Draft:
-    """Everything that is frozen when an entry is drafted."""
+def entry_of(
+    work: Work, legs: Sequence[Leg], *, group: str, ordinal: int, again: Posting | None = None, own: str = ""
+) -> Draft:
+    """Everything that is frozen when an entry is drafted. `own`: its reference, where it is given."""
     plans = [plan_of(leg) for leg in legs]
     first, document = plans[0], Document(legs[0].document)
-    own = again.reference if again else _reference(work, legs, group, ordinal)
+    own = own or (again.reference if again else _reference(work, legs, group, ordinal))
     if document is Document.SALES_ENTRY:
         lines, body, find_by = _sales_body(legs, plans, own, ordinal)
     else:
@@ -201,7 +221,8 @@ def _draft(work: Work, legs: Sequence[Leg], *, group: str, ordinal: int, again: 
     return Draft(
         document=document, journal=first.journal, reference=own, group=group, ordinal=ordinal, date=first.date,
         currency=first.currency, total=sum(plan.total for plan in plans), body=body.decode(), find_by=find_by,
-        expected=ledger(document, main, lines), leg_ids=[leg.pk for leg in legs], again=again,
+        expected=ledger(document, main, lines), leg_ids=[leg.pk for leg in legs], again=again, lines=lines,
+        corrects=corrections.corrected_entry(legs),
     )  # fmt: skip
 
 
@@ -226,11 +247,14 @@ def _sales_body(
 ) -> tuple[Sequence[Line], bytes, str]:
     first, place = plans[0], legs[0].location.name
     is_alone = own == legs[0].reference
-    lines = first.lines if is_alone else summary.merge(plans)
+    lines = [line for plan in plans for line in plan.lines] if is_alone else summary.merge(plans)
+    taken_back = texts.taken_back_word(plans)
     header = (
-        texts.sale_header(first, place=place)
+        texts.sale_header(first, place=place, taken_back=taken_back)
         if is_alone
-        else texts.summary_header(place=place, day=first.moved_from or first.date, supplement=ordinal)
+        else texts.summary_header(
+            place=place, day=first.moved_from or first.date, supplement=ordinal, taken_back=taken_back
+        )
     )
     body = sales_entry(
         customer=legs[0].debtor, journal=first.journal, date=first.date, reference=texts.your_ref(own),

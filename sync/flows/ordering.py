@@ -69,7 +69,7 @@ def _draft(leg: Leg) -> Draft | None:
     return Draft(
         document=plan.document, journal="", reference=leg.reference, group=root, ordinal=leg.ordinal, date=plan.date,
         currency=plan.currency, total=plan.total, body=encode(body).decode(), find_by=root, expected={},
-        leg_ids=[leg.pk], again=refused, corrects=before,
+        leg_ids=[leg.pk], again=refused, corrects=before.pk if before else None,
     )  # fmt: skip
 
 

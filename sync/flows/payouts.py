@@ -8,13 +8,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Exists, OuterRef, QuerySet, Sum
+from django.db.models import Exists, F, OuterRef, QuerySet, Sum
 
 from connections.providers.errors import Unreadable
 from connections.providers.square import payloads
 from connections.providers.square.payloads import Payout, PayoutEntry
 from mappings.bookkeeping import payout as bookkeeping
 from mappings.bookkeeping.activities import Check, activity
+from mappings.bookkeeping.correction import STEP
 from mappings.bookkeeping.legs import LegKind, LegPlan, Problem, ProblemKind
 from mappings.bookkeeping.payout import PayoutContext
 from mappings.bookkeeping.verification import Booked
@@ -220,8 +221,9 @@ def _said_before(work: Work, item: SyncItem, events: set[str]) -> dict[str, tupl
 def _moved(work: Work, item: SyncItem, *, ordinal: int) -> dict[str, int]:
     """Transfers that other payouts of this location booked by themselves: sent apart (ordinal 0), or come back (1)."""
     legs = Leg.objects.filter(
-        lane=work.lane, location=item.location, kind=LegKind.PAYOUT, ordinal=ordinal, state__in=STANDING
-    ).exclude(item=item)
+        lane=work.lane, location=item.location, kind=LegKind.PAYOUT, is_reversal=False, state__in=STANDING
+    )
+    legs = legs.annotate(place=F("ordinal") % STEP).filter(place=ordinal).exclude(item=item)
     if ordinal == 0:
         legs = legs.filter(item__payload__payout__type="SIMPLE")
     recent = legs.filter(date__gte=item.local_day - OVERLAP)

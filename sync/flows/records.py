@@ -98,7 +98,7 @@ def digest(value: Any) -> str:
 
 def resolution(work: Work, item: SyncItem, plan: Plan, *, is_unfinished: bool = False) -> Resolution:
     """The plan's legs with their references; those of a closed period wait or move, what Exact would refuse waits."""
-    sound = (checked(leg, work.facts) for leg in _in_open_periods(work, item, plan.legs))
+    sound = (checked(leg, work.facts) for leg in in_open_periods(work, item, plan.legs))
     legs = [(reference_of(work, item, leg), leg) for leg in sound]
     return Resolution(item, legs, problem=plan.problem, is_unfinished=is_unfinished, notes=plan.notes)
 
@@ -153,7 +153,7 @@ def reference_of(work: Work, item: SyncItem, leg: LegPlan) -> str:
     )  # fmt: skip
 
 
-def _in_open_periods(work: Work, item: SyncItem, legs: Sequence[LegPlan]) -> Sequence[LegPlan]:
+def in_open_periods(work: Work, item: SyncItem, legs: Sequence[LegPlan]) -> Sequence[LegPlan]:
     """What of it lies in a closed period waits or moves, by the lane's policy, before anything is sent."""
     lane = work.lane
     journals = {lane.sales_journal, lane.clearing_journal, lane.cash_journal, *(leg.journal for leg in legs)}

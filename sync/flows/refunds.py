@@ -29,8 +29,8 @@ from sync.models import LaneLocation, Leg, SyncItem
 
 NAME, KIND = "refunds", "refund"
 COMPLETED = "COMPLETED"
-BOOKED = (LegState.POSTING, LegState.POSTED, LegState.CONFIRMED)
 NO_SALE = ("OPEN", "CANCELED")
+BOOKED = (LegState.POSTING, LegState.POSTED, LegState.CONFIRMED, LegState.REVERSING, LegState.REVERSED)
 
 
 def pages(work: Work, feed: LaneLocation, begin: datetime, end: datetime) -> Iterator[Page]:
@@ -162,9 +162,11 @@ def _receipts(legs: QuerySet[Leg], payments: set[str]) -> dict[str, LegPlan]:
 
 def _standing_credits(legs: QuerySet[Leg], orders: set[str]) -> QuerySet[Leg]:
     """Credits that were not reversed since; that of a canceled invoice is one, too."""
-    reversed_items = Leg.objects.filter(is_reversal=True, kind=LegKind.REFUND).values("item")
+    reversal = Leg.objects.filter(
+        item=OuterRef("item"), kind=OuterRef("kind"), ordinal=OuterRef("ordinal"), is_reversal=True
+    ).exclude(state=LegState.DISMISSED)
     kinds = (LegKind.REFUND, LegKind.INVOICE_CREDIT)
-    return legs.filter(kind__in=kinds, order_id__in=orders).exclude(item__in=reversed_items)
+    return legs.filter(kind__in=kinds, order_id__in=orders).exclude(Exists(reversal))
 
 
 def _returns(work: Work, orders: set[str]) -> dict[str, frozenset[str]]:

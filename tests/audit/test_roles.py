@@ -26,11 +26,14 @@ def test_everybody_with_a_role_sees_the_books_and_the_trail(db: None, role: str)
     [
         ("Auditor", {"audit.export_auditentry"},
          {"sync.replay_syncitem", "mappings.change_glmapping", "sync.run_synclane"}),
-        ("Bookkeeper", {"mappings.change_glmapping", "sync.replay_posting", "sync.dismiss_syncitem"},
-         {"sync.run_synclane", "sync.golive_synclane", "connections.change_connection", "audit.export_auditentry"}),
+        ("Bookkeeper", {"mappings.change_glmapping", "sync.replay_posting", "sync.dismiss_syncitem",
+                        "sync.plan_syncrun", "sync.undo_syncrun", "sync.correct_syncitem"},
+         {"sync.run_synclane", "sync.approve_syncrun", "sync.golive_synclane", "connections.change_connection",
+          "audit.export_auditentry"}),
         ("Operator", {"sync.run_synclane", "connections.authorise_connection"},
          {"mappings.change_glmapping", "sync.dismiss_syncitem", "auth.change_user"}),
-        ("Approver", {"sync.golive_synclane", "connections.confirm_division"}, {"auth.change_user"}),
+        ("Approver", {"sync.golive_synclane", "connections.confirm_division", "sync.approve_syncrun"},
+         {"auth.change_user"}),
         ("Administrator", {"auth.add_user", "connections.add_connection", "sync.add_synclane"}, set()),
     ],
 )  # fmt: skip
