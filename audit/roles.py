@@ -54,6 +54,7 @@ NOBODY = {
         ("sync", "orderrecord"), ("sync", "exactorder"),
         ("sync", "invoicestanding"),
         ("sync", "plan"), ("sync", "plannedentry"),
+        ("sync", "attachment"),
         ("connections", "vendorcall"),
     )
     for verb in ("add", "change", "delete")

@@ -8,7 +8,7 @@ Reference: exact-online.md section 4. Square publishes no limits; there only its
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -29,11 +29,16 @@ RESERVED_FOR_PEOPLE = 0.1
 # Exact blocks the key above ten errors an hour per endpoint.
 ERRORS_FOR_MACHINES = 6
 ERRORS_FOR_PEOPLE = 8
-HOUR_SLACK = timedelta(minutes=5)
+HOUR = timedelta(hours=1)
+SLOT = timedelta(minutes=5)
 COUNTED_ERRORS = frozenset({400, 401, 403, 404})
 PEOPLE = frozenset({"person", "replay"})
 SHORTEST_PAUSE = 0.01
 LONGEST_BACKOFF = 300.0
+
+
+class EndpointRests(Throttled):
+    """One endpoint of a division is left alone until then. Others are not: who has something else to do goes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,24 +71,47 @@ def take(connection_id: int, division: int, *, wait_at_most: float) -> datetime:
     return decided
 
 
-def require_errors_left(connection_id: int, division: int, endpoint: str) -> None:
-    """Raises `Throttled` when this endpoint gave so many errors this hour that the next could block the key."""
-    hour = _hour(clock.now())
-    row = ErrorBudget.objects.filter(connection_id=connection_id, division=division, endpoint=endpoint[:60], hour=hour)
-    errors = row.values_list("errors", flat=True).first() or 0
-    if errors < (ERRORS_FOR_PEOPLE if is_person() else ERRORS_FOR_MACHINES):
+def refusals_of(endpoint: str) -> str:
+    """Where refused writes count. Exact does not count its business rules (HTTP 500), we do: a cause that refuses one
+    entry refuses the next. Reading the endpoint goes on: nothing may keep an entry in doubt from being looked up.
+    """
+    return f"write {endpoint}"
+
+
+def require_errors_left(connection_id: int, division: int, endpoint: str, *, writes: bool = False) -> None:
+    """Raises `EndpointRests` when this endpoint gave so many errors this hour that the next could block the key, or
+    refused so many writes that somebody should look first.
+    """
+    now = clock.now()
+    names = [endpoint[:60], *([refusals_of(endpoint)[:60]] if writes else [])]
+    rows = ErrorBudget.objects.filter(
+        connection_id=connection_id, division=division, endpoint__in=names, hour__gt=now - HOUR - SLOT
+    )
+    counted = list(rows.order_by("hour").values_list("hour", "errors"))
+    errors, allowed = sum(count for _, count in counted), ERRORS_FOR_PEOPLE if is_person() else ERRORS_FOR_MACHINES
+    if errors < allowed:
         return
-    until = hour + timedelta(hours=1) + HOUR_SLACK
-    raise Throttled(
+    until = _falls_below(allowed, counted)
+    raise EndpointRests(
         f"Exact refused {errors} calls to {endpoint} this hour and blocks an app above ten. "
         f"Calls to it rest until {until:%H:%M} UTC; remove the cause before you replay.",
         until=until,
     )
 
 
+def _falls_below(allowed: int, counted: Sequence[tuple[datetime, int]]) -> datetime:
+    """When so many of these errors, oldest first, are more than an hour old that fewer than `allowed` are left."""
+    left = sum(count for _, count in counted)
+    for slot, count in counted:
+        left -= count
+        if left < allowed:
+            return slot + SLOT + HOUR
+    raise ValueError("nothing is counted")
+
+
 def count_error(connection_id: int, division: int, endpoint: str, *, at: datetime) -> None:
     row, is_new = ErrorBudget.objects.get_or_create(
-        connection_id=connection_id, division=division, endpoint=endpoint[:60], hour=_hour(at)
+        connection_id=connection_id, division=division, endpoint=endpoint[:60], hour=_slot(at)
     )
     ErrorBudget.objects.filter(pk=row.pk).update(errors=F("errors") + 1)
     if is_new:
@@ -221,9 +249,11 @@ def _learn_minute(budget: CallBudget, minute: Window) -> None:
         budget.blocked_until = max(minute.reset, budget.blocked_until or minute.reset)
 
 
-def _hour(moment: datetime) -> datetime:
-    """The hour an error counts in. Its end is reckoned five minutes late: the vendor's clock is not ours."""
-    return (moment - HOUR_SLACK).replace(minute=0, second=0, microsecond=0)
+def _slot(moment: datetime) -> datetime:
+    """The few minutes an error counts in: its hour begins at their end, since the vendor's clock is not ours and
+    nobody knows whether its hour rolls.
+    """
+    return moment.replace(minute=moment.minute - moment.minute % 5, second=0, microsecond=0)
 
 
 def _next_midnight(moment: datetime) -> datetime:

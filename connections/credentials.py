@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
+from http import HTTPStatus
 
 from django.db import OperationalError, transaction
 from django.db.models import F, Q, QuerySet
@@ -263,7 +264,7 @@ def _without_tokens(row: Connection, problem: VendorError) -> Connection:
     """What a failed refresh means. Returns the row while its access token is still good, else raises."""
     if isinstance(problem, NotAuthorised | Refused):
         raise _ask_for_consent(row, problem.sentence) from problem
-    if isinstance(problem, NoAnswer) and row.system == Connection.System.EXACT:
+    if isinstance(problem, NoAnswer) and row.system == Connection.System.EXACT and not _has_failed_openly(problem):
         raise _ask_for_consent(row, LOST) from problem
     if not isinstance(problem, Throttled | Unreachable | NoAnswer):
         raise problem
@@ -271,6 +272,13 @@ def _without_tokens(row: Connection, problem: VendorError) -> Connection:
     if _is_fresh(released):
         return released
     raise problem
+
+
+def _has_failed_openly(problem: NoAnswer) -> bool:
+    """An HTTP answer of 5xx came, so Exact said that it gave nothing. A token that was spent nevertheless is refused
+    at the next try, and then a person is asked; without any answer nobody may try.
+    """
+    return problem.status is not None and problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 def _ask_for_consent(row: Connection, sentence: str) -> NeedsConsent:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 from audit import context
 from connections import budget, clock
 from connections.models import Connection, VendorCall
-from connections.providers.errors import Throttled, VendorError
+from connections.providers.errors import Refused, Throttled, VendorError
 from connections.providers.exact import limits
 from connections.providers.http import Call
 
 # Real patience differs: a page waits for nobody, a worker's slice lasts a minute.
 WAIT_AT_MOST = 20.0
+PRUNED = 2_000
 
 
 class Ledger:
@@ -31,10 +33,11 @@ class Ledger:
         if not self.is_exact:
             budget.require_unblocked(self.connection_id)
             return
-        budget.require_errors_left(self.connection_id, call.division or 0, call.path)
+        writes = call.method != "GET"
+        budget.require_errors_left(self.connection_id, call.division or 0, call.path, writes=writes)
         budget.take(self.connection_id, call.division or 0, wait_at_most=self.wait_at_most)
         # Last of all: the governor may have let us wait, or the machine may have slept.
-        if self.guard and call.method != "GET":
+        if self.guard and writes:
             self.guard()
 
     def after(
@@ -57,6 +60,16 @@ class Ledger:
             budget.block(self.connection_id, division, until=error.until)
         if status in budget.COUNTED_ERRORS:
             budget.count_error(self.connection_id, division, call.path, at=clock.now())
+        elif isinstance(error, Refused) and call.method != "GET":
+            budget.count_error(self.connection_id, division, budget.refusals_of(call.path), at=clock.now())
+
+
+def prune(*, before: datetime) -> int:
+    """Remove rows of calls made before then, a few thousand at a time so that nobody waits for it. Returns how many."""
+    removed = 0
+    while keys := list(VendorCall.objects.filter(at__lt=before).order_by("id").values_list("pk", flat=True)[:PRUNED]):
+        removed += VendorCall.objects.filter(pk__in=keys).delete()[0]
+    return removed
 
 
 class TokenLedger:

@@ -198,7 +198,9 @@ class CallBudget(models.Model):
 
 
 class ErrorBudget(models.Model):
-    """Errors (400, 401, 403, 404) of one endpoint and division in one clock hour; Exact blocks the key above ten."""
+    """Errors (400, 401, 403, 404), or refused writes, of one endpoint and division in the five minutes from `hour` on;
+    Exact blocks the key above ten an hour.
+    """
 
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="error_budgets")
     division = models.IntegerField()

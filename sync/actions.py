@@ -14,7 +14,7 @@ from audit.trail import Fact
 from connections import clock
 from mappings.bookkeeping.correction import Correction
 from mappings.bookkeeping.legs import LegPlan, Problem, ProblemKind
-from sync import corrections, engine, reversal, runs, tasks
+from sync import corrections, engine, restoring, reversal, runs, tasks
 from sync.engine import Move, Outcome, Overtaken
 from sync.flows import FLOWS
 from sync.flows.base import Work
@@ -101,6 +101,14 @@ def _switch(lane: SyncLane, *, paused_reason: str, verb: str, **detail: Any) -> 
         fact = Fact(verb, "lane", lane.pk, lane.label, division=lane.division.code, detail=detail)
         trail.record([fact], at=clock.now())
     lane.paused_reason = paused_reason
+
+
+def end_adoption(lane: SyncLane, *, by: str) -> None:
+    """Entries are no longer looked up before their first send."""
+    try:
+        restoring.end_adoption(lane, by=by)
+    except restoring.NotNow as standing:
+        raise Impossible(str(standing)) from None
 
 
 def replay_items(items: QuerySet[SyncItem] | Iterable[SyncItem], *, by: str) -> Tally:

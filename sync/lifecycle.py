@@ -53,6 +53,15 @@ class PostingState(StrEnum):
     REVERSED = "reversed"
     CONFLICT = "conflict"
     REFUSED = "refused"
+    # Refused, and gone on as two halves: kept as the trace of it.
+    SPLIT = "split"
+
+
+class AttachmentState(StrEnum):
+    DUE = "due"
+    SENDING = "sending"
+    ATTACHED = "attached"
+    REFUSED = "refused"
 
 
 RUNS = {
@@ -91,13 +100,28 @@ LEGS = {
 }
 
 POSTINGS = {
-    PostingState.DRAFT: {PostingState.SENDING},
-    PostingState.SENDING: {PostingState.POSTED, PostingState.REFUSED, PostingState.CONFLICT, PostingState.DRAFT},
+    PostingState.DRAFT: {PostingState.SENDING, PostingState.REFUSED},
+    PostingState.SENDING: {
+        PostingState.POSTED,
+        PostingState.REFUSED,
+        PostingState.CONFLICT,
+        PostingState.DRAFT,
+        PostingState.SPLIT,
+    },
     PostingState.POSTED: {PostingState.CONFIRMED, PostingState.CONFLICT},
     PostingState.CONFIRMED: {PostingState.REVERSED},
     PostingState.REFUSED: {PostingState.DRAFT},
     PostingState.CONFLICT: {PostingState.POSTED, PostingState.SENDING},
     PostingState.REVERSED: set(),
+    PostingState.SPLIT: set(),
+}
+
+
+ATTACHMENTS = {
+    AttachmentState.DUE: {AttachmentState.SENDING, AttachmentState.ATTACHED, AttachmentState.REFUSED},
+    AttachmentState.SENDING: {AttachmentState.DUE, AttachmentState.ATTACHED, AttachmentState.REFUSED},
+    AttachmentState.ATTACHED: set(),
+    AttachmentState.REFUSED: {AttachmentState.DUE},
 }
 
 
@@ -122,6 +146,7 @@ TABLES: Mapping[type[StrEnum], Mapping[Any, AbstractSet[Any]]] = {
     LegState: LEGS,
     PostingState: POSTINGS,
     PlannedState: PLANNED,
+    AttachmentState: ATTACHMENTS,
 }
 
 

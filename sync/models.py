@@ -14,7 +14,7 @@ from connections.models import Connection, Division, Location
 from mappings.bookkeeping.legs import Document, LegKind, ProblemKind
 from mappings.bookkeeping.periods import Policy
 from mappings.models import DebtorAccount
-from sync.lifecycle import ItemState, LegState, PostingState, RunState
+from sync.lifecycle import AttachmentState, ItemState, LegState, PostingState, RunState
 
 
 def choices(words: type) -> list[tuple[str, str]]:
@@ -108,6 +108,11 @@ class SyncLane(models.Model):
     adopts = models.BooleanField(
         "adopt mode", default=False,
         help_text="Look each entry up before it is sent the first time: after a restore, or over existing bookings.",
+    )  # fmt: skip
+    adopts_since = models.DateTimeField("in adopt mode since", null=True, blank=True, editable=False)
+    attaches_sales_list = models.BooleanField(
+        "attach the list of sales", default=False,
+        help_text="Put the list of sales behind each daily summary beside its entry in Exact: two calls an entry.",
     )  # fmt: skip
 
     after_change = models.CharField(
@@ -378,6 +383,11 @@ class Posting(models.Model):
     problem_kind = models.CharField(max_length=30, choices=choices(ProblemKind), blank=True)
     problem = models.TextField(blank=True)
     corrects = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True, related_name="corrections")
+    split_from = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="parts", db_index=False,
+        help_text="The refused entry that this one is a half of.",
+    )  # fmt: skip
+    is_adopted = models.BooleanField(default=False, help_text="It stood in Exact before it was sent from here.")
     run_id = models.BigIntegerField(null=True, blank=True)
     created_at = models.DateTimeField()
     changed_at = models.DateTimeField()
@@ -400,6 +410,31 @@ class Posting(models.Model):
 
     def __str__(self) -> str:
         return self.reference
+
+
+class Attachment(models.Model):
+    """The list of sales behind a summary entry, on its way beside that entry in Exact: a document, then its file."""
+
+    posting = models.OneToOneField(Posting, on_delete=models.PROTECT, related_name="attachment")
+    lane = models.ForeignKey(SyncLane, on_delete=models.PROTECT, related_name="+", db_index=False)
+    state = models.CharField(max_length=10, choices=choices(AttachmentState), default=AttachmentState.DUE)
+    document_id = models.CharField("Exact document id", max_length=36, blank=True)
+    file_id = models.CharField("Exact file id", max_length=36, blank=True)
+    looks_first = models.BooleanField(default=False, help_text="Look in Exact before anything is created.")
+    attempts = models.PositiveIntegerField(default=0)
+    due_at = models.DateTimeField(null=True, blank=True)
+    missing_since = models.DateTimeField(null=True, blank=True)
+    problem = models.TextField(blank=True)
+    created_at = models.DateTimeField()
+    changed_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = "list of sales"
+        verbose_name_plural = "lists of sales"
+        indexes = [models.Index(fields=["lane", "state", "id"], name="attachment_work")]
+
+    def __str__(self) -> str:
+        return f"list of {self.posting.reference}"
 
 
 class Leg(models.Model):

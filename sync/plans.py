@@ -27,7 +27,7 @@ from sync.models import Leg, Plan, PlannedEntry, Posting, SyncItem, SyncLane, Sy
 
 READ = ("read", "read again", "anew", "resolve", "introduce", "introduce items")
 # Last, so that what is wrong with an order never holds the books up. Orders move nothing, so nobody approves them.
-AFTER = ("confirm", "match", "orders", "confirm orders")
+AFTER = ("confirm", "match", "attach", "orders", "confirm orders")
 # What a run does, by what it was opened for. A plan reads and sends nothing but what was approved before.
 PHASES = {
     "book": ("prepare", "settle", "approved", *READ[:2], *READ[3:], "sales", "money", *AFTER),

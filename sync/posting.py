@@ -16,13 +16,13 @@ from django.db.models import Q, QuerySet
 
 from audit.trail import Fact
 from connections import clock
+from connections.budget import EndpointRests
 from connections.money import written
 from connections.providers.errors import NoAnswer, NotAuthorised, Refused, Throttled, Unreachable, Unreadable
-from connections.providers.exact import messages
 from mappings.bookkeeping.legs import ProblemKind
-from sync import engine, grip
+from sync import engine, grip, resting
 from sync.engine import Move, Outcome
-from sync.flows.base import Draft, Entry, Flow, LeftAlone, Work
+from sync.flows.base import Draft, Entry, Flow, Work
 from sync.lifecycle import LegState, PostingState
 from sync.models import Leg, Posting
 
@@ -38,7 +38,7 @@ def draft(work: Work, drafts: Sequence[Draft], *, also: Sequence[Move] = ()) -> 
 
     `also` becomes true with them.
     """
-    rows = [plan.again or _row(work, plan) for plan in drafts]
+    rows = [plan.again or row_of(work, plan) for plan in drafts]
     outcome = Outcome([*also], created=[row for row in rows if row.pk is None], facts=_frozen_facts(work, drafts))
     for plan, row in zip(drafts, rows, strict=True):
         if plan.again:
@@ -51,21 +51,17 @@ def draft(work: Work, drafts: Sequence[Draft], *, also: Sequence[Move] = ()) -> 
     engine.apply(outcome, grip=work.grip)
 
 
-def _row(work: Work, plan: Draft) -> Posting:
+def row_of(work: Work, plan: Draft) -> Posting:
+    """The entry as it is drafted, not stored yet."""
     now = clock.now()
     return Posting(
         lane=work.lane, division=work.lane.division, run_id=work.run.pk, created_at=now, changed_at=now,
         reference=plan.reference, group=plan.group, ordinal=plan.ordinal, looks_first=work.lane.adopts,
-        corrects_id=plan.corrects, **_frozen(plan),
+        corrects_id=plan.corrects, **frozen(plan),
     )  # fmt: skip
 
 
-def row_of(work: Work, plan: Draft) -> Posting:
-    """The entry as it is drafted, not stored yet."""
-    return _row(work, plan)
-
-
-def _frozen(plan: Draft) -> dict[str, Any]:
+def frozen(plan: Draft) -> dict[str, Any]:
     return {
         "document": plan.document, "journal": plan.journal, "date": plan.date, "currency": plan.currency,
         "total": plan.total, "body": plan.body, "digest": hashlib.sha256(plan.body.encode()).hexdigest(),
@@ -76,7 +72,7 @@ def _frozen(plan: Draft) -> dict[str, Any]:
 def _redrafted(plan: Draft, row: Posting) -> Move:
     """A refused entry gets a new body under its old reference, and is looked up before it is sent again."""
     cleared = {"problem_kind": "", "problem": "", "due_at": None, "attempts": 0, "missing_since": None}
-    changes = {**_frozen(plan), **cleared, "looks_first": True, "changed_at": clock.now()}
+    changes = {**frozen(plan), **cleared, "looks_first": True, "changed_at": clock.now()}
     return Move(Posting, {"pk": row.pk}, PostingState.REFUSED, PostingState.DRAFT, changes)
 
 
@@ -116,9 +112,13 @@ def send_drafts(work: Work, flow: Flow) -> None:
     last = 0
     while batch := list(_drafts(work).filter(pk__gt=last).order_by("id")[:50]):
         for posting in batch:
-            deliver(work, flow, posting)
+            try:
+                deliver(work, flow, posting)
+            except EndpointRests as rest:
+                resting.rest(work, posting, rest)
+                break  # those of other endpoints go on
             work.breathe()
-        last = batch[-1].pk
+            last = posting.pk
 
 
 def _drafts(work: Work) -> QuerySet[Posting]:
@@ -130,13 +130,19 @@ def deliver(work: Work, flow: Flow, posting: Posting) -> None:
     """Book one drafted entry.
 
     1. An entry that may already stand there (adopted or replayed) is looked up first.
-    2. Commit that the request may be leaving the building.
-    3. Send.
-    4. Commit what came of it: booked, refused, never sent, or unknown.
+    2. What would be refused is kept back.
+    3. Commit that the request may be leaving the building.
+    4. Send.
+    5. Commit what came of it: booked, refused, never sent, or unknown.
     """
+    from sync import splitting  # it freezes entries anew, and so imports this module
+
     if posting.looks_first and (found := flow.find(work, posting)):
+        posting.is_adopted = True
         _sending(work, posting)
         return _settle(work, posting, found)
+    if splitting.stopped(work, flow, posting):
+        return None
     _sending(work, posting)
     try:
         entry = flow.send(work, posting)
@@ -146,7 +152,7 @@ def deliver(work: Work, flow: Flow, posting: Posting) -> None:
     except (NoAnswer, Unreadable) as error:
         return _unknown(work, posting, error)
     except Refused as error:
-        return _refused(work, posting, error)
+        return splitting.refused(work, flow, posting, error)
     return _settle(work, posting, [entry])
 
 
@@ -216,7 +222,7 @@ def _posted(work: Work, posting: Posting, entry: Entry) -> None:
     now = clock.now()
     changes = {
         "remote_id": entry.remote_id, "remote_number": entry.number, "due_at": None, "problem_kind": "", "problem": "",
-        "changed_at": now,
+        "changed_at": now, "is_adopted": posting.is_adopted,
     }  # fmt: skip
     outcome = Outcome(facts=[_fact(posting, "posted", remote_id=entry.remote_id, number=entry.number)])
     outcome.moves.append(Move(Posting, {"pk": posting.pk}, PostingState.SENDING, PostingState.POSTED, changes))
@@ -233,29 +239,19 @@ def _conflict(work: Work, posting: Posting, entry: Entry, found: str) -> None:
     _move(work, posting, PostingState.CONFLICT, sentence=sentence, problem_kind=kind, due_at=None, **ids)
 
 
-def _refused(work: Work, posting: Posting, error: Refused) -> None:
-    """Exact said no and booked nothing: the legs wait with the cause and what to do about it."""
-    if isinstance(error, LeftAlone):
-        kind, sentence = ProblemKind.CHANGED_AFTER_POSTING, error.sentence
-        return _give_back(work, posting, kind=kind, subject=error.code, sentence=sentence)
-    explanation = messages.explain(error.sentence)
-    closed = explanation.kind is messages.RefusalKind.PERIOD_CLOSED
-    kind = ProblemKind.PERIOD_CLOSED if closed else ProblemKind.REFUSED
-    sentence = f"Exact refused entry {posting.reference}: “{error.sentence}”. Nothing was booked. {explanation.remedy}"
-    return _give_back(work, posting, kind=kind, subject=str(explanation.kind), sentence=sentence)
-
-
 def _exhausted(work: Work, posting: Posting, why: str) -> None:
     sentence = (
         f"Gave up on entry {posting.reference} after {posting.attempts} attempts: {why}. Replay it when that is over."
     )
-    _give_back(work, posting, kind=ProblemKind.EXHAUSTED, subject="", sentence=sentence)
+    give_back(work, posting, kind=ProblemKind.EXHAUSTED, subject="", sentence=sentence)
 
 
-def _give_back(work: Work, posting: Posting, *, kind: ProblemKind, subject: str, sentence: str) -> None:
-    outcome = Outcome(facts=[_fact(posting, "refused", problem=sentence)])
+def give_back(work: Work, posting: Posting, *, kind: ProblemKind, subject: str, sentence: str) -> None:
+    """All legs wait with the cause; the entry stays as it was refused, or stopped before it was sent."""
+    outcome = Outcome(facts=[_fact(posting, "refused", problem=sentence, digest=posting.digest)])
     changes = {"problem_kind": kind, "problem": sentence, "due_at": None, "changed_at": clock.now()}
-    outcome.moves.append(Move(Posting, {"pk": posting.pk}, PostingState.SENDING, PostingState.REFUSED, changes))
+    before = PostingState(posting.state)
+    outcome.moves.append(Move(Posting, {"pk": posting.pk}, before, PostingState.REFUSED, changes))
     problem = {"problem_kind": kind, "problem_subject": subject, "problem": sentence}
     _move_legs(outcome, posting, LegState.POSTING, LegState.REFUSED, **problem)
     work.run.entries_refused += 1

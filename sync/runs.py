@@ -18,6 +18,7 @@ from mappings import reference
 from sync import (
     acquaintance,
     articles,
+    attachments,
     confirmation,
     engine,
     extraction,
@@ -27,6 +28,7 @@ from sync import (
     plans,
     posting,
     resolving,
+    splitting,
 )
 from sync.engine import Move, Outcome, Overtaken
 from sync.flows import FLOWS
@@ -142,7 +144,9 @@ def _start(work: Work) -> None:
 
 
 def _prepare(work: Work, flow: Flow) -> None:  # noqa: ARG001 - every phase has the same form
-    """Reference data must be known before anything is resolved."""
+    """Reference data must be known before anything is resolved, and be new to what is replayed because of them."""
+    if splitting.awaits_news(work):
+        work.read_reference_again()
     reference.refresh_if_stale(work.lane.division)
 
 
@@ -173,6 +177,7 @@ PHASES: tuple[tuple[str, Callable[[Work, Flow], None]], ...] = (
     ("send", plans.send_left),
     ("confirm", confirmation.confirm_posted),
     ("match", matching.prove_settled),
+    ("attach", attachments.attach_sales_lists),
     # Last, so that what is wrong with an order never holds the books up.
     ("orders", _post("orders")),
     ("confirm orders", order_confirmation.confirm_orders),

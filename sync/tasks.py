@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django_q.tasks import async_task
 
-from connections import clock, credentials
+from connections import clock, credentials, ledger
 from connections.models import Division
 from connections.providers.errors import VendorError
 from mappings import items, reference
@@ -19,6 +19,8 @@ from sync.runs import NotNow, Slice
 
 # A run that has not been touched for this long has lost its worker; its lease has run out too.
 ABANDONED = timedelta(minutes=3)
+# Long enough to look into any trouble of a quarter; the audit trail keeps what was done for ever.
+CALLS_KEPT = timedelta(days=100)
 
 
 def ring(run: SyncRun) -> None:
@@ -101,7 +103,10 @@ def beat() -> None:
 
 
 def nightly() -> None:
-    """Keep tokens alive that no lane used, and prove each lane's clearing account."""
+    """Keep tokens alive that no lane used, prove each lane's clearing account, and let go of what the request ledger no
+    longer tells anybody.
+    """
+    ledger.prune(before=clock.now() - CALLS_KEPT)
     for connection in credentials.due_for_keepalive():
         with suppress(VendorError):  # its row says what is wrong, and the work list shows it
             credentials.keep_alive(connection)

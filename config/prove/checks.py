@@ -20,8 +20,10 @@ from sync.models import Leg, Posting, SyncItem, SyncLane, SyncRun
 
 State = TypeVar("State", bound=StrEnum)
 OPEN_POSTINGS = (PostingState.DRAFT, PostingState.SENDING, PostingState.POSTED)
-# Written when a record comes in or changes at the source; both put it back to the beginning.
-READ_VERBS = {"changed": ItemState.EXTRACTED}
+# Written when a record changes at the source, or a person or a mapping lets it go on: all put it back to the beginning.
+READ_VERBS = dict.fromkeys(
+    ("changed", "replayed", "released", "reinstated", "mapping_changed", "wait_over"), ItemState.EXTRACTED
+)
 
 
 def is_at_rest(lane: SyncLane) -> bool:
@@ -65,7 +67,7 @@ def _differences(found: Report) -> Iterator[str]:
 
 
 def _unfinished(lane: SyncLane) -> Iterator[str]:
-    for posting in Posting.objects.filter(lane=lane).exclude(state=PostingState.CONFIRMED):
+    for posting in Posting.objects.filter(lane=lane).exclude(state__in=[PostingState.CONFIRMED, PostingState.SPLIT]):
         yield f"unfinished: entry {posting.reference} is {posting.state} ({posting.problem})"
     stuck = (LegState.POSTING, LegState.POSTED, LegState.REFUSED)
     for leg in Leg.objects.filter(lane=lane, state__in=stuck):
@@ -93,12 +95,18 @@ def _first_reference(posting: Posting) -> str:
 
 
 def _posted_again(lane: SyncLane, sandbox: WitnessedSandbox) -> Iterator[str]:
-    frozen = {_first_reference(posting): posting.digest for posting in Posting.objects.filter(lane=lane)}
+    frozen = set(Posting.objects.filter(lane=lane).values_list("digest", flat=True)) | _refused_bodies(lane)
     for post in sandbox.posts:
         if post.stood_there:
             yield f"sent twice: {post.reference} stood in Exact when it was posted again"
-        if frozen.get(post.reference) != post.digest:
+        if post.digest not in frozen:
             yield f"unfrozen: {post.reference} was posted with a body that is not the stored one"
+
+
+def _refused_bodies(lane: SyncLane) -> set[str]:
+    """Digests of bodies that were refused and written anew under the same reference."""
+    facts = AuditEntry.objects.filter(lane_id=lane.pk, verb="posting.refused")
+    return {str(detail.get("digest")) for detail in facts.values_list("detail", flat=True)}
 
 
 def _beyond_quota(sandbox: WitnessedSandbox) -> Iterator[str]:
@@ -142,7 +150,10 @@ def _flaw(path: Sequence[State], state: str | None) -> str:
 
 
 # A step may be noted without leaving the state: a look that found nothing, a change read twice.
-MAY_STAY: frozenset[StrEnum] = frozenset({PostingState.SENDING, ItemState.EXTRACTED, ItemState.DISMISSED})
+# A leg of an entry that was cut goes on in one of its halves.
+MAY_STAY: frozenset[StrEnum] = frozenset(
+    {PostingState.SENDING, ItemState.EXTRACTED, ItemState.DISMISSED, LegState.POSTING}
+)
 
 
 def _follows(before: StrEnum, after: StrEnum) -> bool:

@@ -6,13 +6,15 @@ Its lines stay apart, since each carries the reference it is found by; only the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from mappings.bookkeeping.legs import Document, LegKind, LegPlan
 
 KINDS = tuple(LegKind)
+
+R = TypeVar("R")
 
 
 class Entry(NamedTuple):
@@ -51,6 +53,17 @@ def of_one_payout(legs: Iterable[LegPlan], *, most_lines: int) -> Iterator[tuple
     if len({entry_of(leg)._replace(date=leg.date.replace(day=1)) for leg in ordered}) > 1:
         raise ValueError("the legs of a payout's entry must share journal, month and currency")
     yield from (tuple(part) for part in _parts(ordered, most_lines))
+
+
+def halves(records: Sequence[R]) -> tuple[Sequence[R], Sequence[R]]:
+    """A refused entry in two, cut between records: one bad record among n stands alone after log2(n) cuts.
+
+    Raises `ValueError` for fewer than two.
+    """
+    if len(records) < 2:  # noqa: PLR2004
+        raise ValueError("a single record is not cut")
+    middle = (len(records) + 1) // 2
+    return records[:middle], records[middle:]
 
 
 def _place(leg: LegPlan) -> tuple[str, int, int]:

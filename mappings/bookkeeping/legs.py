@@ -72,6 +72,7 @@ class ProblemKind(StrEnum):
     CHANGED_AFTER_POSTING = "changed_after_posting"
     UNDONE = "undone"
     REFUSED = "refused"
+    UNSENDABLE = "unsendable"
     PERIOD_CLOSED = "period_closed"
     EXHAUSTED = "exhausted"
     CONFLICT = "conflict"

@@ -25,6 +25,7 @@ from audit.models import AuditEntry
 from mappings.bookkeeping import explanation
 from sync import corrections
 from sync.admin import conventions, currencies, legs, shown, timeline
+from sync.admin.saleslists import SalesListPages, facts_of
 from sync.admin.verbs import POSTING_VERBS, stake_of
 from sync.legs import plan_of
 from sync.models import Posting, SyncItem, SyncLane, SyncRun
@@ -40,7 +41,7 @@ def entries_with_number(term: str) -> Iterable[int]:
 
 
 @admin.register(Posting)
-class PostingAdmin(DetailAdmin):
+class PostingAdmin(SalesListPages, DetailAdmin):
     confirmed_actions = POSTING_VERBS
     detail_template = "admin/sync/entry.html"
     list_display = (
@@ -108,6 +109,8 @@ class PostingAdmin(DetailAdmin):
             "conventions": conventions.used_by(row),
             "legs": _legs(row),
             "leg_count": number(row.legs.count()),
+            "sales_list": facts_of(row),
+            "parts": row.parts.only("reference").order_by("id"),
             "lane_url": admin_url(SyncLane, row.lane_id),
             "run_url": admin_url(SyncRun, row.run_id) if row.run_id else "",
             "moved": _moved(row),

@@ -20,6 +20,7 @@ from audit.adminkit import BackOfficeAdmin, admin_url, badge, link, local_time
 from audit.trail import Fact
 from connections import clock
 from mappings.models import DebtorAccount, ExactItem, Journal
+from sync import restoring
 from sync.admin import currencies, shown
 from sync.admin.money import MoneyPage
 from sync.admin.verbs import LANE_VERBS
@@ -175,7 +176,7 @@ class SyncLaneAdmin(MoneyPage, BackOfficeAdmin):
     search_fields = ("label",)
     autocomplete_fields = ("collective_debtor",)
     # One choice is none: shown, not asked.
-    readonly_fields = ("flow", "paused_reason", "next_run")
+    readonly_fields = ("flow", "paused_reason", "next_run", "adoption")
     empty = "There is no lane yet. Add one: it says which Square locations are booked in which Exact division, and how."
     fieldsets = (
         (None, {"fields": ("label", "flow", "source", "division")}),
@@ -193,7 +194,9 @@ class SyncLaneAdmin(MoneyPage, BackOfficeAdmin):
                     "closed_periods",
                     "books_invoices",
                     "after_change",
+                    "attaches_sales_list",
                     "adopts",
+                    "adoption",
                 )
             },
         ),
@@ -219,6 +222,7 @@ class SyncLaneAdmin(MoneyPage, BackOfficeAdmin):
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """A lane that is only being added has not run, and only a paused one has a reason."""
         hidden = {"next_run", "paused_reason"} if obj is None else set() if obj.is_paused else {"paused_reason"}
+        hidden |= set() if obj is not None and obj.adopts else {"adoption"}
         return [
             (name, {**options, "fields": tuple(field for field in options["fields"] if field not in hidden)})
             for name, options in super().get_fieldsets(request, obj)
@@ -241,7 +245,12 @@ class SyncLaneAdmin(MoneyPage, BackOfficeAdmin):
     def state(self, lane: SyncLane) -> SafeString:
         if lane.is_paused:
             return format_html('{} <span class="help">{}</span>', badge("paused", "wait"), lane.paused_reason)
-        return badge("on", "good") if lane.is_enabled else badge("off", "quiet")
+        shown_state = badge("on", "good") if lane.is_enabled else badge("off", "quiet")
+        return format_html("{} {}", shown_state, badge("adopt mode", "wait")) if lane.adopts else shown_state
+
+    @admin.display(description="found so far")
+    def adoption(self, lane: SyncLane) -> str:
+        return restoring.adoption(lane).sentence
 
     @admin.display(description="next run", ordering="due_at")
     def next_run(self, lane: SyncLane) -> SafeString:
@@ -265,6 +274,8 @@ class SyncLaneAdmin(MoneyPage, BackOfficeAdmin):
 
     def save_model(self, request: HttpRequest, obj: SyncLane, form: Any, change: bool) -> None:
         """Switched on, a lane is due at once. The trail keeps which choices changed."""
+        if "adopts" in form.changed_data:
+            obj.adopts_since = clock.now() if obj.adopts else None
         if obj.is_enabled and obj.due_at is None:
             obj.due_at = clock.now()
         super().save_model(request, obj, form, change)

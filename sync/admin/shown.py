@@ -41,7 +41,7 @@ LEG_TONES = {
 POSTING_TONES = {
     PostingState.DRAFT: "busy", PostingState.SENDING: "busy", PostingState.POSTED: "busy",
     PostingState.CONFIRMED: "good", PostingState.REVERSED: "quiet", PostingState.CONFLICT: "bad",
-    PostingState.REFUSED: "bad",
+    PostingState.REFUSED: "bad", PostingState.SPLIT: "quiet",
 }  # fmt: skip
 
 
@@ -110,6 +110,9 @@ REMEDIES: Mapping[ProblemKind, Remedy] = {
     ),
     ProblemKind.UNDONE: Remedy("Undone", "Replay the record to book it again, or dismiss it with the reason."),
     ProblemKind.REFUSED: Remedy("Exact refused the entry", "Read Exact's sentence, put the cause right, then replay."),
+    ProblemKind.UNSENDABLE: Remedy(
+        "Exact would refuse the entry", "Put right what the sentence names, in Exact or in the mapping, then replay."
+    ),
     ProblemKind.PERIOD_CLOSED: Remedy(
         "Period closed", "Open the period in Exact and read the division's data again, or let the lane book on the "
         "next open day.", DIVISIONS, "See divisions",

@@ -13,7 +13,7 @@ from django_q.tasks import async_task
 from audit import adminkit
 from audit.adminkit import CannotDo, ConfirmedAction, Outcome
 from audit.models import AuditEntry
-from sync import actions
+from sync import actions, attachments
 from sync.admin import shown
 from sync.engine import Overtaken
 from sync.lifecycle import ItemState, PostingState, RunState
@@ -109,6 +109,12 @@ ITEM_VERBS = (
     ),
 )
 
+
+def attach_lists(request: HttpRequest, rows: QuerySet[Posting], reason: str) -> Outcome:  # noqa: ARG001
+    skipped = attachments.ask(rows.select_related("division", "lane"))
+    return Outcome(done=rows.count() - len(skipped), skipped=skipped)
+
+
 # --- Entries -------------------------------------------------------------------------------------
 POSTING_VERBS = (
     ConfirmedAction(
@@ -123,6 +129,17 @@ POSTING_VERBS = (
         reversible="Replaying changes nothing in Exact by itself; an entry that is booked then stays until it is "
         "reversed.",
         applies=lambda posting: posting.state in {PostingState.REFUSED, PostingState.CONFLICT},
+    ),
+    ConfirmedAction(
+        name="attach",
+        label="Attach list of sales",
+        explains="Puts the list of sales behind these daily summaries beside their entries in Exact, with the next run "
+        "of a lane whose switch for it is on. What is attached already is looked up first.",
+        permission=REPLAY_POSTINGS,
+        run=attach_lists,
+        done="asked for",
+        reversible="A document can be removed in Exact; the entry stays as it is.",
+        applies=attachments.can_be_asked,
     ),
 )
 
@@ -195,6 +212,17 @@ LANE_VERBS = (
         done="resumed",
         reversible="Yes: pause it again.",
         applies=lambda lane: lane.is_paused,
+    ),
+    ConfirmedAction(
+        name="end_adopting",
+        label="End adopt mode",
+        explains="From now on new entries are sent without being looked up in Exact first. Do this once a run after "
+        "the restore, or after go-live over existing bookings, has found everything.",
+        permission=RUN,
+        run=each(lambda lane, name, _reason: actions.end_adoption(lane, by=name)),
+        done="out of adopt mode",
+        reversible="Yes: switch adopt mode on again on the lane's form.",
+        applies=lambda lane: lane.adopts,
     ),
 )
 RUN_VERBS = (

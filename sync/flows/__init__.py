@@ -47,5 +47,6 @@ FLOWS: dict[str, Flow] = {
         find=_find,
         send=_send,
         confirm=entries.confirm,
+        part=entries.part,
     )
 }

@@ -18,13 +18,15 @@ from connections import clients
 from connections.providers.errors import Refused
 from connections.providers.exact.client import ExactClient
 from connections.providers.square.client import SquareClient
-from mappings import decisions, soundness
+from mappings import decisions, reference, soundness
 from mappings.bookkeeping.legs import Document, LegPlan, Line, Problem
 from mappings.bookkeeping.periods import Calendar
 from mappings.bookkeeping.validation import Facts
 from mappings.decisions import Decisions
+from sync import precheck
 from sync.grip import Grip
-from sync.models import LaneLocation, Posting, Settlement, SyncItem, SyncLane, SyncRun
+from sync.models import LaneLocation, Leg, Posting, Settlement, SyncItem, SyncLane, SyncRun
+from sync.precheck import Barred
 
 SLICE_SECONDS = 60.0
 
@@ -81,8 +83,8 @@ class Work:
 
     def decide_anew(self) -> None:
         """Reference data was read again: what follows decides by it."""
-        self.__dict__.pop("decisions", None)
-        self.__dict__.pop("calendar", None)
+        for known in ("decisions", "calendar", "facts", "barred", "fingerprint"):
+            self.__dict__.pop(known, None)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -90,6 +92,16 @@ class Work:
         from sync import fingerprints  # it reads drafts, and so imports this module
 
         return fingerprints.of_decisions(self.lane)
+
+    @cached_property
+    def barred(self) -> Barred:
+        """What must not be booked on, by the reference data as last read."""
+        return precheck.barred(self.lane.division)
+
+    def read_reference_again(self) -> None:
+        """Ask Exact for the division's reference data, and go by it from here on."""
+        reference.refresh(self.lane.division)
+        self.decide_anew()
 
     def breathe(self) -> None:
         """Between two units of work. Raises `SliceOver`."""
@@ -203,7 +215,8 @@ class Entry:
 class Flow:
     """`streams` are read and resolved in this order; `gather` groups ready legs of a stage into drafts; `find` looks an
     entry up by its text; `send` books it; `confirm` reads the ledger back: posting id -> movement per GL account,
-    absent when nothing was found.
+    absent when nothing was found. `part` writes some legs of a refused entry out again: as that ordinal of its group,
+    or (None) under its own reference; a flow without it keeps a refused entry whole.
     """
 
     name: str
@@ -213,3 +226,4 @@ class Flow:
     find: Callable[[Work, Posting], Sequence[Entry]]
     send: Callable[[Work, Posting], Entry]
     confirm: Callable[[Work, Sequence[Posting]], Mapping[int, Mapping[str, int]]]
+    part: Callable[[Work, Posting, Sequence[Leg], int | None], Draft] | None = None

@@ -21,7 +21,7 @@ from connections.providers.http import batches
 from mappings.bookkeeping import clearing, summary, texts
 from mappings.bookkeeping.legs import Document, LegKind, LegPlan, Line, ledger
 from mappings.bookkeeping.references import reference
-from sync import corrections
+from sync import adoption, corrections
 from sync.flows import settled
 from sync.flows.base import Draft, Entry, Work
 from sync.flows.invoiced import standing_elsewhere
@@ -108,7 +108,17 @@ def _summaries(work: Work) -> Iterator[Draft]:
         group = f"{location}|{own_day}|{currency}|{debtor}"
         # None are left when somebody took the lane over meanwhile: the next write finds that out.
         if legs := list(chosen.select_related("location").order_by("id")):
-            yield entry_of(work, legs, group=group, ordinal=_next_ordinal(work, Document.SALES_ENTRY, group))
+            yield from _summary_parts(work, legs, group)
+
+
+def _summary_parts(work: Work, legs: Sequence[Leg], group: str) -> Iterator[Draft]:
+    first = _next_ordinal(work, Document.SALES_ENTRY, group)
+    parts: Iterable[Sequence[Leg]] = [legs]
+    if work.lane.adopts:
+        parts = adoption.as_sold(work, legs, lambda number: _reference(work, legs, group, number), ordinal=first)
+    for number, part_of_day in enumerate(parts):
+        ordinal = _next_ordinal(work, Document.SALES_ENTRY, group) if number else first
+        yield entry_of(work, part_of_day, group=group, ordinal=ordinal)
 
 
 def _clearings(work: Work, kinds: Sequence[Document]) -> Iterator[Draft]:
@@ -142,6 +152,12 @@ def _per_payout(work: Work, money: QuerySet[Leg]) -> Iterator[Draft]:
 
 
 def _clearing_parts(work: Work, legs: Sequence[Leg], group: str) -> Iterator[Draft]:
+    together = adoption.as_paid(work, Document(legs[0].document), legs) if legs and work.lane.adopts else [legs]
+    for part_of_day in together:
+        yield from _cut_to_length(work, part_of_day, group)
+
+
+def _cut_to_length(work: Work, legs: Sequence[Leg], group: str) -> Iterator[Draft]:
     plans = {_place(plan): (leg, plan) for leg, plan in ((leg, plan_of(leg)) for leg in legs)}
     parts = clearing.entries((plan for _, plan in plans.values()), most_lines=MOST_LINES)
     for entry, part in parts:
@@ -162,10 +178,8 @@ def _is_closed(work: Work, day: date, zone: str) -> bool:
 def _next_ordinal(work: Work, document: Document, group: str) -> int:
     """One more than there are, counting those that this slice has given out and not stored yet."""
     place = (document.value, group)
-    if place not in work.ordinals:
-        work.ordinals[place] = Posting.objects.filter(lane=work.lane, document=document, group=group).count()
-    else:
-        work.ordinals[place] += 1
+    stored = Posting.objects.filter(lane=work.lane, document=document, group=group).count()
+    work.ordinals[place] = max(stored, work.ordinals.get(place, -1) + 1)
     return work.ordinals[place]
 
 
@@ -224,6 +238,15 @@ def entry_of(
         expected=ledger(document, main, lines), leg_ids=[leg.pk for leg in legs], again=again, lines=lines,
         corrects=corrections.corrected_entry(legs),
     )  # fmt: skip
+
+
+def part(work: Work, posting: Posting, legs: Sequence[Leg], ordinal: int | None) -> Draft:
+    """Some legs of a refused entry, all of those given: as that ordinal of its group, or under its own reference."""
+    if posting.document != Document.SALES_ENTRY:
+        with_number(work, legs)  # those whose sale was undone meanwhile stay, as they were frozen, without a number
+    if ordinal is None:
+        return entry_of(work, legs, group=posting.group, ordinal=posting.ordinal, again=posting)
+    return entry_of(work, legs, group=posting.group, ordinal=ordinal)
 
 
 def _reference(work: Work, legs: Sequence[Leg], group: str, ordinal: int) -> str:

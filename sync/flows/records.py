@@ -154,8 +154,12 @@ def reference_of(work: Work, item: SyncItem, leg: LegPlan) -> str:
 
 
 def in_open_periods(work: Work, item: SyncItem, legs: Sequence[LegPlan]) -> Sequence[LegPlan]:
-    """What of it lies in a closed period waits or moves, by the lane's policy, before anything is sent."""
+    """What of it lies in a closed period waits or moves, by the lane's policy, before anything is sent. In adopt mode
+    it may be in the books already, and is looked up first.
+    """
     lane = work.lane
+    if lane.adopts:
+        return legs
     journals = {lane.sales_journal, lane.clearing_journal, lane.cash_journal, *(leg.journal for leg in legs)}
     if not any(work.calendar.closing(journals, leg.date) for leg in legs):
         return legs

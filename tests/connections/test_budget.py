@@ -8,7 +8,8 @@ from django.db import connections as databases
 from django.db import transaction
 
 from audit.context import acting
-from connections import budget, clients, clock
+from connections import budget, clients, clock, ledger
+from connections.budget import EndpointRests
 from connections.models import CallBudget, Connection, ErrorBudget, VendorCall
 from connections.providers.errors import NotAuthorised, Refused, Throttled
 from connections.providers.exact import resources
@@ -19,6 +20,7 @@ from tests.connections.vendors import EXACT_APP, MAIN, SECRET, Vendors
 
 pytestmark = pytest.mark.django_db(transaction=True)
 TOMORROW = datetime(2026, 3, 3, tzinfo=UTC)
+NOBODY = "00000000-0000-4000-8000-000000000000"
 
 
 @pytest.fixture
@@ -169,6 +171,22 @@ def test_an_endpoint_with_six_errors_is_left_alone_by_machines_and_with_eight_by
     client.first("financial/Journals", select=["Code"])
 
 
+def test_an_endpoint_that_refuses_six_writes_takes_no_more_of_them_and_is_still_read(vendors: Vendors) -> None:
+    client = clients.exact_client(vendors.division(vendors.exact()))
+    nothing = {"Customer": NOBODY, "Journal": "70", "SalesEntryLines": []}
+    for _ in range(6):
+        with pytest.raises(Refused):
+            client.create("salesentry/SalesEntries", nothing)
+    with pytest.raises(EndpointRests, match="6 calls to salesentry/SalesEntries"):
+        client.create("salesentry/SalesEntries", nothing)
+    assert client.first("salesentry/SalesEntries", select=["EntryID"]) is None
+    with pytest.raises(Refused):
+        client.create("financialtransaction/BankEntries", {"JournalCode": "21", "BankEntryLines": []})
+    vendors.time.advance(3600 + 600)
+    with pytest.raises(Refused):
+        client.create("salesentry/SalesEntries", nothing)
+
+
 def test_square_asking_to_wait_is_obeyed_longer_each_time(vendors: Vendors) -> None:
     row = vendors.square()
     vendors.sandbox.faults.add(Fault("429", system="square", path="/v2/locations", times=0))
@@ -222,3 +240,20 @@ def test_a_refused_token_counts_against_the_endpoint(vendors: Vendors) -> None:
     with pytest.raises((Throttled, NotAuthorised)):
         list(clients.exact_client(division).read(resources.JOURNALS))
     assert ErrorBudget.objects.get(division=MAIN).errors == 1
+
+
+def test_old_rows_of_the_request_ledger_are_let_go(vendors: Vendors, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = clients.exact_client(vendors.division(vendors.exact()))
+    for _ in range(5):
+        client.first("vat/VATCodes", select=["Code"])
+    monkeypatch.setattr(ledger, "PRUNED", 2)
+    vendors.time.advance(3600)
+    client.first("vat/VATCodes", select=["Code"])
+    kept = VendorCall.objects.latest("id")
+
+    limit = clock.now() - timedelta(minutes=30)
+    old = VendorCall.objects.filter(at__lt=limit).count()
+
+    assert ledger.prune(before=limit) == old >= 5
+    assert not VendorCall.objects.filter(at__lt=limit).exists()
+    assert VendorCall.objects.filter(pk=kept.pk).exists()

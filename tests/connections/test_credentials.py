@@ -96,7 +96,7 @@ def test_an_exact_refresh_whose_answer_is_lost_asks_for_consent_at_once(vendors:
     assert AuditEntry.objects.filter(verb="connection.consent_needed").count() == 1
 
 
-@pytest.mark.parametrize("action", ["drop_before", "500_page", "503", "truncate", "500_after"])
+@pytest.mark.parametrize("action", ["drop_before", "truncate"])
 def test_whenever_an_exact_answer_is_missing_the_old_refresh_token_is_not_sent_again(
     vendors: Vendors, action: str
 ) -> None:
@@ -107,6 +107,37 @@ def test_whenever_an_exact_answer_is_missing_the_old_refresh_token_is_not_sent_a
         with pytest.raises(NeedsConsent):
             StoredTokens(row.pk).current()
     assert vendors.token_calls() == 1
+
+
+@pytest.mark.parametrize("action", ["500_page", "503"])
+def test_a_token_endpoint_that_answers_with_an_error_page_is_asked_again_later(vendors: Vendors, action: str) -> None:
+    row = vendors.exact()
+    vendors.time.advance(580)
+    vendors.sandbox.faults.add(Fault(action, system="exact", path=TOKEN_PATH))
+    assert StoredTokens(row.pk).current(), "the old access token is still good"
+    vendors.time.advance(5)
+    StoredTokens(row.pk).current()
+    assert vendors.token_calls() == 1, "not at once"
+
+    vendors.time.advance(30)
+
+    assert StoredTokens(row.pk).current()
+    assert vendors.token_calls() == 2
+    assert Connection.objects.get(pk=row.pk).status == Status.LIVE
+
+
+def test_a_refresh_token_that_was_spent_behind_an_error_page_asks_for_consent_at_the_next_try(
+    vendors: Vendors,
+) -> None:
+    row = vendors.exact()
+    vendors.time.advance(580)
+    vendors.sandbox.faults.add(Fault("500_after", system="exact", path=TOKEN_PATH))
+    StoredTokens(row.pk).current()
+    vendors.time.advance(35)
+    for _ in range(3):
+        with pytest.raises(NeedsConsent):
+            StoredTokens(row.pk).current()
+    assert vendors.token_calls() == 2
 
 
 def test_a_process_that_died_while_refreshing_exact_leaves_a_connection_that_needs_consent(vendors: Vendors) -> None:

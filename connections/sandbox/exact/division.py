@@ -49,6 +49,8 @@ _TABLES: dict[str, tuple[str, tuple[str, ...]]] = {
     "salesorderlines": ("ID", ("OrderID",)),
     "quotations": ("QuotationID", ("YourRef", "QuotationNumber")),
     "quotationlines": ("ID", ("QuotationID",)),
+    "documents": ("ID", ("Subject", "FinancialTransactionEntryID")),
+    "documentattachments": ("ID", ("Document",)),
     "deleted": ("Timestamp", ()),
 }
 # Reference: section 8, the entity types of sync/Deleted.
@@ -63,6 +65,8 @@ DELETED_TYPES = {
     "salesorderlines": 33,
     "quotations": 34,
     "quotationlines": 35,
+    "documentattachments": 4,
+    "documents": 6,
 }
 
 

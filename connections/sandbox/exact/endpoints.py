@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from connections.sandbox.exact import ledger, masters, orders, sales, statements
+from connections.sandbox.exact import files, ledger, masters, orders, sales, statements
 from connections.sandbox.exact.store import Row
 
 if TYPE_CHECKING:
@@ -89,6 +89,8 @@ WRITERS: dict[str, Writer] = {
     "crm/Contacts": Writer(
         masters.create_contact, masters.change("contacts"), masters.delete("contacts", label="Account")
     ),
+    "documents/Documents": Writer(files.create, masters.change("documents"), files.remove),
+    "documents/DocumentAttachments": Writer(files.attach, delete=files.detach),
     "financial/GLAccounts": Writer(
         masters.create_gl_account,
         masters.change("glaccounts"),
