@@ -21,7 +21,7 @@ _MAPS = tuple(
     for verb in ("add", "change", "resolve")
 )
 # A plan books nothing: whoever keeps the books may make one, also of an undo; approving it is another right.
-_BOOKS = ("sync.replay_*", "sync.dismiss_*", "sync.correct_*", "sync.plan_syncrun", "sync.undo_*")
+_BOOKS = ("sync.replay_*", "sync.dismiss_*", "sync.correct_*", "sync.plan_syncrun", "sync.undo_*", "sync.reconcile_*")
 
 ROLES: dict[str, tuple[str, ...]] = {
     "Bookkeeper": (*_LOOKS, *_MAPS, *_BOOKS),
@@ -34,11 +34,12 @@ ROLES: dict[str, tuple[str, ...]] = {
         "sync.add_expiry",
         "sync.add_clearingopening",
         "sync.approve_*",
+        "sync.signoff_*",
         "sync.golive_*",
         "connections.confirm_division",
     ),
     "Operator": (
-        *_LOOKS, "sync.run_*", "sync.plan_syncrun", "sync.change_synclane", "sync.replay_*",
+        *_LOOKS, "sync.run_*", "sync.plan_syncrun", "sync.change_synclane", "sync.replay_*", "sync.reconcile_*",
         "connections.authorise_connection", "connections.confirm_division", "connections.change_*",
     ),
     "Auditor": (*_LOOKS, "audit.export_auditentry"),
@@ -55,6 +56,7 @@ NOBODY = {
         ("sync", "invoicestanding"),
         ("sync", "plan"), ("sync", "plannedentry"),
         ("sync", "attachment"),
+        ("sync", "reconciliation"), ("sync", "difference"), ("sync", "month"),
         ("connections", "vendorcall"),
     )
     for verb in ("add", "change", "delete")

@@ -27,6 +27,8 @@ MENU = {
         (
             "SyncItem",
             "Posting",
+            "Month",
+            "Reconciliation",
             "SyncRun",
             "SyncLane",
             "InvoiceStanding",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db.models import Q
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
@@ -21,9 +22,10 @@ from sync import health
 from sync.admin import clearing, naming, shown
 from sync.admin.naming import Names
 from sync.health import Cause, Doubt, LaneHealth
-from sync.invoice_standing import InvoiceStanding
 from sync.lifecycle import PostingState
 from sync.models import Posting, SyncItem, SyncLane, SyncRun
+from sync.models.invoices import InvoiceStanding
+from sync.models.reconciliation import Month
 
 # The page's sections, and the right that shows each.
 SEES_RECORDS = "sync.view_syncitem"
@@ -48,6 +50,7 @@ def context(request: HttpRequest) -> dict[str, Any]:
         sections["doubts"] = [_doubt(doubt) for doubt in health.doubts()]
     if may(SEES_LANES):
         sections["lanes"] = [_lane(row) for row in health.lanes()]
+        sections["months"] = _months()
         sections["tiles"] += [_heartbeat(now), _oldest_due(now)]
     if may(SEES_CONNECTIONS):
         sections["attention"] = [*_connections(now), *_divisions(), *_undecided(), *_unsound()]
@@ -244,6 +247,22 @@ def _unsound() -> list[Notice]:
         Notice(f"{number(count)} {name} name what is blocked or gone", todo, list_url(model, trouble="yes"), "bad")
         for found, name, model in rows
         if (count := found.count())
+    ]
+
+
+def _months() -> list[Notice]:
+    """Months that were signed off and changed since, and those whose last comparison left cents unexplained."""
+    rows = Month.objects.select_related("lane__division", "reconciliation")
+    return [
+        Notice(
+            f"{row} {'changed after its sign-off' if row.disturbed else 'does not tie'}",
+            row.disturbed
+            or f"{number(row.reconciliation.findings)} differences between Square and Exact need a person.",
+            admin_url(Month, row.pk),
+            "bad",
+        )
+        for row in rows.filter(Q(reconciliation__findings__gt=0, signed_at=None) | ~Q(disturbed=""))[:12]
+        if row.reconciliation
     ]
 
 

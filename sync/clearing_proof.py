@@ -33,7 +33,7 @@ from mappings.roles import Role
 from sync import square_balance
 from sync.lifecycle import STANDING, ItemState, LegState, PostingState
 from sync.models import Leg, Posting, SyncItem, SyncLane
-from sync.proofs import ClearingOpening, ClearingProof
+from sync.models.clearing import ClearingOpening, ClearingProof
 from sync.square_balance import Span, SquareBalance
 
 IN_THE_BOOKS = (LegState.POSTED, LegState.CONFIRMED, LegState.REVERSED)

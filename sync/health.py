@@ -13,9 +13,9 @@ from connections.models import Connection, Division
 from mappings.bookkeeping.legs import ProblemKind
 from mappings.bookkeeping.open_terms import LEFTOVERS
 from mappings.models import CustomerMapping, Decision, GLMapping
-from sync.invoice_standing import InvoiceStanding
 from sync.lifecycle import ItemState, PostingState, RunState
 from sync.models import Beat, LaneLocation, Posting, SyncItem, SyncLane, SyncRun
+from sync.models.invoices import InvoiceStanding
 
 WORKER = "worker"
 # A beat comes each minute; after this long without one nobody is working.

@@ -10,9 +10,9 @@ from audit.trail import Fact
 from connections import clock
 from sync import actions
 from sync.actions import Impossible, Tally
-from sync.invoice_standing import InvoiceStanding
 from sync.lifecycle import ItemState
 from sync.models import SyncItem, SyncLane
+from sync.models.invoices import InvoiceStanding
 
 
 def look_again(rows: QuerySet[InvoiceStanding], *, by: str) -> Tally:

@@ -23,10 +23,10 @@ from mappings.roles import Role
 from sync import engine
 from sync.engine import Outcome
 from sync.flows.base import Flow, Work
-from sync.invoice_standing import InvoiceStanding
 from sync.legs import plan_of
 from sync.lifecycle import ItemState, LegState
 from sync.models import Leg, SyncItem
+from sync.models.invoices import InvoiceStanding
 from sync.standings import debtors_of
 
 LOOK_EVERY = timedelta(hours=24)

@@ -23,9 +23,9 @@ from mappings.decisions import Debtors
 from sync import engine
 from sync.engine import Outcome
 from sync.flows.base import Work
-from sync.invoice_standing import InvoiceStanding
 from sync.lifecycle import LegState
 from sync.models import Leg, Posting, SyncItem
+from sync.models.invoices import InvoiceStanding
 
 CANCELED = "CANCELED"
 SHOWN = ("number", "status", "order_id", "customer_id", "customer_name", "due", "currency", "total", "paid")

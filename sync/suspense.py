@@ -15,7 +15,7 @@ from mappings.roles import Role
 from sync.actions import Tally
 from sync.lifecycle import STANDING
 from sync.models import Leg, SyncItem, SyncLane
-from sync.proofs import SuspenseCleared
+from sync.models.clearing import SuspenseCleared
 
 
 def uncleared() -> QuerySet[Leg]:

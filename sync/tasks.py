@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django_q.tasks import async_task
 
+from audit import context
 from connections import clock, credentials, ledger
 from connections.models import Division
 from connections.providers.errors import VendorError
@@ -21,6 +22,8 @@ from sync.runs import NotNow, Slice
 ABANDONED = timedelta(minutes=3)
 # Long enough to look into any trouble of a quarter; the audit trail keeps what was done for ever.
 CALLS_KEPT = timedelta(days=100)
+# Who made a comparison that nobody asked for.
+NIGHTLY = "nightly"
 
 
 def ring(run: SyncRun) -> None:
@@ -102,16 +105,41 @@ def beat() -> None:
     Beat.beat("worker", at=clock.now())
 
 
+def reconcile(division_id: int, begin: str, end: str, by: str) -> None:
+    """Compare a division's lanes over these days (ISO dates), because it is night or somebody asked."""
+    from sync.reconciliation import watch  # it needs the actions, and they ring runs through this module
+
+    division = Division.objects.select_related("connection").get(pk=division_id)
+    trigger = "schedule" if by == NIGHTLY else "person"
+    with suppress(VendorError), context.acting(actor=by, trigger=trigger):  # the request ledger says what went wrong
+        watch.reconcile(division, date.fromisoformat(begin), date.fromisoformat(end), by=by)
+
+
+def watch_drift(division_id: int) -> None:
+    """Look whether the ledger of a signed month still shows what was signed."""
+    from sync.reconciliation import watch
+
+    division = Division.objects.select_related("connection").get(pk=division_id)
+    with suppress(VendorError), context.acting(trigger="schedule"):
+        watch.watch_oldest(division)
+
+
 def nightly() -> None:
-    """Keep tokens alive that no lane used, prove each lane's clearing account, and let go of what the request ledger no
-    longer tells anybody.
+    """Keep tokens alive that no lane used, prove each lane's clearing account, have the months compared that still move
+    and a signed one watched, and let go of what the request ledger no longer tells anybody.
     """
+    from sync.reconciliation import watch
+
     ledger.prune(before=clock.now() - CALLS_KEPT)
     for connection in credentials.due_for_keepalive():
         with suppress(VendorError):  # its row says what is wrong, and the work list shows it
             credentials.keep_alive(connection)
     for lane in SyncLane.objects.filter(is_enabled=True, paused_reason="").order_by("pk"):
         prove_clearing(lane.pk)
+    for division, due in watch.due_tonight():
+        for begin, end in due:
+            async_task("sync.tasks.reconcile", division.pk, begin.isoformat(), end.isoformat(), NIGHTLY)
+        async_task("sync.tasks.watch_drift", division.pk)
 
 
 def prove_clearing(lane_id: int, by: str = "", day: str = "") -> None:

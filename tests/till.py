@@ -18,6 +18,8 @@ from mappings.models import DebtorAccount, GLMapping, Journal, LedgerAccount, Va
 from mappings.roles import Role
 from sync.legs import content_of, digest_of
 from sync.models import Beat, LaneLocation, Leg, Posting, SyncItem, SyncLane, SyncRun
+from sync.models.reconciliation import Month, Reconciliation
+from sync.reconciliation import months
 
 CHART = (
     ("1300", "Trade debtors", 20),
@@ -157,6 +159,34 @@ class Shop:
         for place, plan in enumerate((self.sale(item), self.receipt(item))):
             self.leg(item, plan, posting=self.entry(number * 10 + place, plan), state="confirmed")
         return item
+
+    def month(self, **fields: Any) -> Month:
+        """The month of `now`: compared, with a difference of each sort, signed off and disturbed."""
+        starts, ends = months.of_day(self.now.date())
+        days = [(starts + timedelta(days=place)).isoformat() for place in range(20)]
+        figures = [[day, role, "EUR", 1210, 100 * (role == "tips"), 1110, 1110 - 5 * (day == days[3])]
+                   for day in days for role in ("clearing", "revenue", "tips")]  # fmt: skip
+        checks = {
+            "unposted": {"count": 1, "sums": {"EUR": 1210}}, "unmatched": {"count": 0, "orders": [], "customers": 0},
+            "clearing": {"per_currency": {}, "difference": 5}, "late": {"count": 2, "other_day": 1},
+            "vat": {"difference": 0}, "unexplained": {"count": 1, "difference": 750},
+        }  # fmt: skip
+        vat = {"currency": "EUR", "code": "2", "base": 1000, "vat": 210, "exact_base": 1000, "exact_vat": 210}
+        row = Reconciliation.objects.create(
+            lane=self.lane, division=self.division, begin=starts, end=ends, made_at=self.now, figures=figures,
+            checks=checks, unexplained=750, findings=1, digest="0" * 64, vat=[{**vat, "exact_booked": 210}],
+            debtors=[{"currency": "EUR", "debtor": "guid-counter", "sold": 1210, "paid": 1210, "ours": 0, "exact": 0}],
+            flow=[{"currency": "EUR", "day": days[0], "received": 1210, "refunded": 0, "fees": 21, "settled": 1189}],
+        )  # fmt: skip
+        item = SyncItem.objects.filter(lane=self.lane).first()
+        for kind, is_explained in (("foreign", False), ("waiting", True)):
+            row.differences.create(
+                kind=kind, is_explained=is_explained, day=starts, currency="EUR", amount=750, item=item,
+                sentence=f"Somebody should know of this {kind} thing.", entry_number=26700001,
+            )  # fmt: skip
+        signed = {"signed_by": "anna", "signed_at": self.now, "signed": row, "signed_reason": "Looked at",
+                  "disturbed": "foreign entry: somebody booked.", "disturbed_at": self.now}  # fmt: skip
+        return Month.objects.create(lane=self.lane, starts=starts, reconciliation=row, **{**signed, **fields})
 
     def run(self, *, state: str = "done", **fields: Any) -> SyncRun:
         values: dict[str, Any] = {

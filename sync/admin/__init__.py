@@ -12,6 +12,7 @@ from sync.admin import (
     invoices,
     lanes,
     late,
+    months,
     orders,
     plans,
     records,
@@ -19,7 +20,7 @@ from sync.admin import (
     words,
 )
 from sync.admin.verbs import AUDIT_VERB, DIVISION_VERB
-from sync.models import Expiry
+from sync.models import Expiry, SyncLane
 
 __all__ = [
     "clearing",
@@ -29,6 +30,7 @@ __all__ = [
     "invoices",
     "lanes",
     "late",
+    "months",
     "orders",
     "plans",
     "records",
@@ -40,3 +42,4 @@ decisions.install()
 adminkit.add_subject("expiry", Expiry)
 adminkit.add_action(AuditEntry, AUDIT_VERB)
 adminkit.add_action(Division, DIVISION_VERB)
+adminkit.add_action(SyncLane, months.LANE_VERB)

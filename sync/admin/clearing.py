@@ -32,7 +32,7 @@ from sync import clearing_proof, suspense
 from sync.admin import shown
 from sync.admin.verbs import DISMISS, RUN, by, tallied
 from sync.models import SyncItem, SyncLane
-from sync.proofs import ClearingOpening, ClearingProof
+from sync.models.clearing import ClearingOpening, ClearingProof
 
 if TYPE_CHECKING:
     _Form = forms.ModelForm[ClearingOpening]

@@ -25,9 +25,9 @@ from mappings.bookkeeping.open_terms import LEFTOVERS, OPEN, Why
 from sync import invoice_actions
 from sync.admin import shown, timeline
 from sync.admin.verbs import REPLAY_ITEMS, by, tallied
-from sync.invoice_standing import InvoiceStanding
 from sync.lifecycle import LegState
 from sync.models import Leg, Posting, SyncItem, SyncLane
+from sync.models.invoices import InvoiceStanding
 
 WORDS = {
     Why.NOT_PUBLISHED: ("not published", "quiet"), Why.NOTHING_OWED: ("nothing owed", "quiet"),

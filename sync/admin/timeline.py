@@ -37,7 +37,13 @@ def of_subject(subject_type: str, subject_id: int) -> list[Step]:
 
 
 def _step(entry: AuditEntry, names: Names) -> Step:
-    told = entry.detail.get("problem") or entry.detail.get("sentence") or entry.detail.get("reason") or ""
+    told = (
+        entry.detail.get("problem")
+        or entry.detail.get("sentence")
+        or entry.detail.get("reason")
+        or entry.detail.get("changed")
+        or ""
+    )
     kind = str(entry.detail.get("kind", "")).replace("_", " ")
     return Step(
         at=entry.at,

@@ -7,6 +7,7 @@ from connections import clock
 from connections.models import Connection, Division
 from mappings.models import CustomerMapping, GLMapping, ItemMapping
 from sync.models import Leg, Posting, SyncItem, SyncLane, SyncRun
+from sync.models.reconciliation import Month, Reconciliation
 
 WORDS = {
     "item.extracted": "record read from Square",
@@ -81,6 +82,11 @@ WORDS = {
     "attachment.sending": "list of sales sent to Exact",
     "attachment.attached": "list of sales attached in Exact",
     "attachment.refused": "list of sales could not be attached",
+    "reconciliation.made": "compared with Square and Exact",
+    "month.signed_off": "month signed off",
+    "month.taken_back": "sign-off taken back",
+    "month.disturbed": "month changed after its sign-off",
+    "month.settled": "month is again as it was signed off",
 }
 TONES = {
     "item.waiting": "wait",
@@ -105,6 +111,9 @@ TONES = {
     "run.done": "good",
     "run.paused": "wait",
     "lane.paused": "wait",
+    "month.signed_off": "good",
+    "month.disturbed": "bad",
+    "month.settled": "good",
 }
 
 
@@ -115,6 +124,7 @@ def install() -> None:
         "item": SyncItem, "leg": Leg, "posting": Posting, "run": SyncRun, "lane": SyncLane, "connection": Connection,
         "division": Division, "glmapping": GLMapping, "customermapping": CustomerMapping,
         "itemmapping": ItemMapping,
+        "month": Month, "reconciliation": Reconciliation,
     }  # fmt: skip
     for name, model in subjects.items():
         adminkit.add_subject(name, model)

@@ -18,10 +18,10 @@ from mappings.bookkeeping.sale import payments_of
 from mappings.decisions import Debtors
 from sync import standings
 from sync.flows.base import Work
-from sync.invoice_standing import InvoiceStanding
 from sync.legs import plan_of
 from sync.lifecycle import STANDING, ItemState, LegState
 from sync.models import LaneLocation, Leg, SyncItem
+from sync.models.invoices import InvoiceStanding
 
 INVOICES = "INVOICES"  # Reference: Square Payment.application_details.square_product
 UNREAD = "invoice not read yet"

@@ -24,10 +24,10 @@ from mappings.bookkeeping.periods import as_owed
 from sync import settled, standings
 from sync.flows import invoiced, records
 from sync.flows.base import Page, Record, Resolution, Stream, Work
-from sync.invoice_standing import InvoiceStanding
 from sync.legs import plan_of
 from sync.lifecycle import LegState
 from sync.models import FeedCursor, LaneLocation, Leg, SyncItem
+from sync.models.invoices import InvoiceStanding
 
 NAME, KIND = "invoices", "invoice"
 IN_FULL = "all invoices"  # the cursor that remembers when everything was read

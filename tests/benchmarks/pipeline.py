@@ -46,6 +46,24 @@ def run(lane_id: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def reconcile(lane_id: int) -> dict[str, Any]:
+    """The whole month compared: Square's figures, our entries, Exact's ledger; and the result kept."""
+    import django
+
+    django.setup()
+    from connections import clock
+    from sync.models import SyncLane
+    from sync.reconciliation import watch
+
+    lane = SyncLane.objects.select_related("division__connection").get(pk=lane_id)
+    resting, began = peak(), time.monotonic()
+    (kept,) = watch.reconcile(lane.division, lane.go_live, clock.now().date())
+    return {
+        "seconds": time.monotonic() - began, "lines": kept.lines, "unexplained": kept.unexplained + kept.findings,
+        "peak": peak(), "resting": resting,
+    }  # fmt: skip
+
+
 class Counter:
     """Counts statements as Django sends them."""
 

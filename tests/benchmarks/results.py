@@ -14,6 +14,9 @@ MEGABYTE = 1024 * 1024
 # 1,000 payments do not fill every batch yet, and the allocator never gives back all it took. A list of all records,
 # which is what this must catch, shows as a factor.
 FLAT = 1.3
+# A reconciliation may ask Exact once for so many ledger lines.
+LINES = 500
+LARGE = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,17 @@ def _of_one(mode: str, one: Measured) -> Iterator[Row]:
     yield Row(f"{name} of which at rest", round(one.resting / MEGABYTE, 1), "MB")
     yield _at_most(f"{name} difference, all accounts", one.difference / 100, "EUR", 0)
     yield _at_most(f"{name} entries booked twice", one.doubled, "", 0)
+    yield from _reconciled(name, one)
+
+
+def _reconciled(name: str, one: Measured) -> Iterator[Row]:
+    """The comparison of the month with the ledger, once it is booked."""
+    found = one.reconciled
+    yield _at_most(f"{name} reconcile", round(found.seconds, 1), "s", 10 if one.payments == LARGE else None)
+    per_part = round(found.exact_calls / max(1, found.lines / LINES), 2)
+    yield _at_most(f"{name} reconcile, Exact calls", per_part, f"per {LINES} lines", 1)
+    yield _at_most(f"{name} reconcile, unexplained", found.unexplained, "cents", 0)
+    yield Row(f"{name} reconcile, memory on top", round((found.peak - found.resting) / MEGABYTE, 1), "MB")
 
 
 def _exact_target(mode: str, is_large_day: bool) -> float | None:

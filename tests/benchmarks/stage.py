@@ -22,6 +22,18 @@ PROCESSES = multiprocessing.get_context("spawn")
 
 
 @dataclass(frozen=True, slots=True)
+class Reconciled:
+    """The month compared once it is booked. `unexplained`: cents, and findings without cents."""
+
+    seconds: float
+    lines: int
+    exact_calls: int
+    unexplained: int
+    peak: int
+    resting: int
+
+
+@dataclass(frozen=True, slots=True)
 class Measured:
     """`peak` in bytes; `difference` in cents, over all accounts; calls without those of setting up and comparing."""
 
@@ -35,6 +47,7 @@ class Measured:
     difference: int
     doubled: int
     state: str
+    reconciled: Reconciled
 
 
 def measure_all(wanted: Sequence[tuple[str, int]]) -> dict[tuple[str, int], Measured]:
@@ -67,10 +80,13 @@ def measure(mode: str, payments: int) -> Measured:
             before = _asked(sandbox, "calls")
             ran = _done(pipeline.run, lane)
             after = _asked(sandbox, "calls")
+            reconciled = _done(pipeline.reconcile, lane)
+            asked = _asked(sandbox, "calls")["exact"] - after["exact"]
             tied = _done(pipeline.compare, lane, _asked(sandbox, "books"))
             sandbox.send("end")
     calls = {f"{system}_calls": after[system] - before[system] for system in after}
-    return Measured(payments=payments, **ran, **calls, **tied)
+    compared = Reconciled(exact_calls=asked, **reconciled)
+    return Measured(payments=payments, **ran, **calls, **tied, reconciled=compared)
 
 
 def _asked(pipe: Pipe, question: str) -> Any:

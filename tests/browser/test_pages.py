@@ -55,6 +55,15 @@ def conflict(shop: Shop) -> str:
     return f"/admin/mappings/customermapping/{row.pk}/change/"
 
 
+def month(shop: Shop) -> str:
+    """Signed off, and disturbed since: a page with everything on it."""
+    return f"/admin/sync/month/{shop.month().pk}/change/"
+
+
+def reconciliation(shop: Shop) -> str:
+    return f"/admin/sync/reconciliation/{shop.month().reconciliation_id}/change/"
+
+
 PAGES: dict[str, str | Address] = {
     "work list": "/admin/",
     "records": "/admin/sync/syncitem/",
@@ -63,6 +72,10 @@ PAGES: dict[str, str | Address] = {
     "dismissal": lambda shop: record(shop).replace("change", "do/dismiss"),
     "entry": entry,
     "run progress": progress,
+    "months": "/admin/sync/month/",
+    "month": month,
+    "sign-off": lambda shop: month(shop).replace("change", "do/sign-red"),
+    "reconciliation": reconciliation,
     "lane": lambda shop: f"/admin/sync/synclane/{shop.lane.pk}/change/",
     "money": lambda shop: f"/admin/sync/synclane/{shop.lane.pk}/money/",
     "connection": lambda shop: f"/admin/connections/connection/{shop.exact.pk}/change/",

@@ -39,6 +39,15 @@ def empty_till(world: World) -> Till:
     return unfurnished(world)
 
 
+@pytest.fixture
+def booked(till: Till) -> Till:
+    """One mug of 25.00 sold by card on 2 March, booked the next morning."""
+    till.sell()
+    run = till.next_morning()
+    assert run.state == "done", run.sentence
+    return till
+
+
 def unfurnished(world: World) -> Till:
     world.sandbox.square.add_location("Amsterdam", "Europe/Amsterdam", "EUR")
     for name, rate in RATES:

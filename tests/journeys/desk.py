@@ -8,8 +8,8 @@ from typing import Any
 
 from connections.sandbox.exact import sales
 from connections.sandbox.square import LineSpec, RequestSpec, TenderSpec
-from sync.invoice_standing import InvoiceStanding
 from sync.models import Posting, SyncItem, SyncRun
+from sync.models.invoices import InvoiceStanding
 from tests.journeys.shop import Till
 from tests.world import World
 

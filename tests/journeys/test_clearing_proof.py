@@ -13,7 +13,7 @@ from connections.sandbox.square.payouts import TransferFee
 from mappings.models import GLMapping
 from sync import clearing_proof, tasks
 from sync.models import SyncItem
-from sync.proofs import ClearingOpening, ClearingProof
+from sync.models.clearing import ClearingOpening, ClearingProof
 from tests.journeys.pages import page_of, press, words
 from tests.journeys.shop import MUG
 

@@ -8,8 +8,8 @@ import pytest
 
 from connections.sandbox.generator import generate
 from connections.sandbox.generator_invoices import cancel_part_paid
-from sync.invoice_standing import InvoiceStanding
 from sync.models import SyncItem
+from sync.models.invoices import InvoiceStanding
 from tests.journeys.shop import cents, ledger_of
 
 # --- a month ------------------------------------------------------------------------------------

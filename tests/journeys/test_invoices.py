@@ -8,8 +8,8 @@ import pytest
 
 from connections.sandbox.faults import Fault
 from connections.sandbox.square import LineSpec, RequestSpec
-from sync.invoice_standing import InvoiceStanding
 from sync.models import Leg, Posting, SyncItem
+from sync.models.invoices import InvoiceStanding
 from tests.journeys.desk import BALANCE, DEPOSIT, HOTEL, SOLD, entry, kept, standing, without
 from tests.journeys.shop import ledger_of
 

@@ -12,8 +12,8 @@ from connections.models import Location
 from mappings import reference
 from mappings.models import CustomerMapping, DebtorAccount, Decision
 from sync import actions
-from sync.invoice_standing import InvoiceStanding
 from sync.models import LaneLocation, Leg, Posting, SyncItem
+from sync.models.invoices import InvoiceStanding
 from tests.journeys.desk import HOTEL, SOLD, Desk, by_hand, kept, standing, without
 
 

@@ -9,7 +9,7 @@ import pytest
 from audit.models import AuditEntry
 from connections.sandbox.square import LineSpec
 from sync import standings
-from sync.invoice_standing import InvoiceStanding
+from sync.models.invoices import InvoiceStanding
 from tests.journeys.desk import BALANCE, DEPOSIT, HOTEL, by_hand, kept, standing
 from tests.journeys.pages import page_of, press, words
 from tests.journeys.shop import cents

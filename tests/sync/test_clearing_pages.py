@@ -13,7 +13,7 @@ from audit.models import AuditEntry
 from mappings.bookkeeping.proof import Difference, DifferenceKind, Proof
 from sync import clearing_proof
 from sync.models import Leg
-from sync.proofs import ClearingOpening, ClearingProof
+from sync.models.clearing import ClearingOpening, ClearingProof
 from tests.pages import NOW, confirm, in_role, inline_code, text_of
 from tests.sync.test_pages import lane_form
 from tests.till import Shop

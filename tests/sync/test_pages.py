@@ -259,7 +259,6 @@ def lane_form(lane: SyncLane, **changes: Any) -> dict[str, Any]:
     told = {field.name: getattr(lane, field.attname) for field in lane._meta.concrete_fields if field.editable}
     held = {name: value for name, value in told.items() if value is not None and value is not False}
     feed = lane.feeds.get()
-    held = {name: getattr(lane, name) for name in names}
     return {
         **held, "is_enabled": "on", "feeds-TOTAL_FORMS": 1, "feeds-INITIAL_FORMS": 1, "feeds-0-id": feed.pk,
         "feeds-0-lane": lane.pk, "feeds-0-location": feed.location_id, **changes,

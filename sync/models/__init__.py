@@ -1,0 +1,40 @@
+"""What is happening: lanes, their runs, and each source record's way into the books."""
+
+from sync.models.clearing import ClearingOpening, ClearingProof, SuspenseCleared
+from sync.models.entries import Attachment, ExactOrder, Posting
+from sync.models.invoices import InvoiceStanding
+from sync.models.items import Expiry, OrderRecord, Settlement, SyncItem
+from sync.models.lanes import FeedCursor, LaneLocation, SyncLane
+from sync.models.legs import Deposit, LateArrival, Leg
+from sync.models.plans import Plan, PlannedEntry
+from sync.models.reconciliation import Difference, Month, Reconciliation
+from sync.models.runs import Beat, SyncRun
+from sync.models.states import choices
+
+__all__ = [
+    "Attachment",
+    "Beat",
+    "ClearingOpening",
+    "ClearingProof",
+    "Deposit",
+    "Difference",
+    "ExactOrder",
+    "Expiry",
+    "FeedCursor",
+    "InvoiceStanding",
+    "LaneLocation",
+    "LateArrival",
+    "Leg",
+    "Month",
+    "OrderRecord",
+    "Plan",
+    "PlannedEntry",
+    "Posting",
+    "Reconciliation",
+    "Settlement",
+    "SuspenseCleared",
+    "SyncItem",
+    "SyncLane",
+    "SyncRun",
+    "choices",
+]
