@@ -22,6 +22,7 @@ from django.http import StreamingHttpResponse
 from django.utils import timezone
 
 from audit import context, trail
+from audit.cells import safe_text
 from audit.models import AuditEntry
 from audit.trail import Fact
 
@@ -31,16 +32,8 @@ COLUMNS = (
 )  # fmt: skip
 FIELDS = tuple({"lane": "lane_id", "run": "run_id"}.get(column, column) for column in COLUMNS)
 FORMS = ("machine", "excel")
-# Reference: OWASP ASVS 5 1.2.10, and the full-width twins that some spreadsheets read the same way.
-STARTS_A_FORMULA = frozenset("=+-@\t\r\n\0＝＋－＠")
 READ = 2_000
 WRITE = 500
-
-
-def safe_text(text: str) -> str:
-    """The text with an apostrophe before it when a spreadsheet might run it. For text only: -12.50 is a number."""
-    first = text.lstrip(" \"'")[:1]
-    return f"'{text}" if first in STARTS_A_FORMULA and first else text
 
 
 def stream(

@@ -18,7 +18,7 @@ _LOOKS = ("audit.view_*", "connections.view_*", "mappings.view_*", "sync.view_*"
 _MAPS = tuple(
     f"mappings.{verb}_{model}"
     for model in ("customermapping", "glmapping", "itemmapping", "tenderjournal")
-    for verb in ("add", "change", "resolve")
+    for verb in ("add", "change", "resolve", "import", "export")
 )
 # A plan books nothing: whoever keeps the books may make one, also of an undo; approving it is another right.
 _BOOKS = ("sync.replay_*", "sync.dismiss_*", "sync.correct_*", "sync.plan_syncrun", "sync.undo_*", "sync.reconcile_*")
@@ -42,7 +42,7 @@ ROLES: dict[str, tuple[str, ...]] = {
         *_LOOKS, "sync.run_*", "sync.plan_syncrun", "sync.change_synclane", "sync.replay_*", "sync.reconcile_*",
         "connections.authorise_connection", "connections.confirm_division", "connections.change_*",
     ),
-    "Auditor": (*_LOOKS, "audit.export_auditentry"),
+    "Auditor": (*_LOOKS, "audit.export_auditentry", "mappings.export_*"),
     ADMINISTRATOR: ("*",),
 }  # fmt: skip
 # Permissions that exist because Django makes them, on rows that nobody writes by hand.
@@ -57,6 +57,7 @@ NOBODY = {
         ("sync", "plan"), ("sync", "plannedentry"),
         ("sync", "attachment"),
         ("sync", "reconciliation"), ("sync", "difference"), ("sync", "month"),
+        ("mappings", "sheetimport"), ("mappings", "sheetrow"),
         ("connections", "vendorcall"),
     )
     for verb in ("add", "change", "delete")

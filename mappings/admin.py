@@ -21,7 +21,7 @@ from connections import clock
 from connections.models import Connection, Division, Location
 from mappings import soundness
 from mappings.bookkeeping.legs import ProblemKind
-from mappings.forms import ACCEPT, COLLECTIVE, CUSTOMER, REST, CustomerForm, ItemForm, RuleForm
+from mappings.forms import ACCEPT, COLLECTIVE, REST, CustomerForm, ItemForm, RuleForm
 from mappings.models import (
     ClosedPeriod,
     CustomerMapping,
@@ -34,7 +34,9 @@ from mappings.models import (
     LedgerAccount,
     VatCode,
 )
+from mappings.objections import CUSTOMER
 from mappings.roles import ACCOUNT_TYPES, Role
+from mappings.sheets.pages import SheetPages
 from mappings.signals import mapping_changed
 
 TONES = {Decision.PROPOSED: "wait", Decision.MATCHED: "good", Decision.CONFLICT: "bad", Decision.IGNORED: "quiet"}
@@ -84,7 +86,7 @@ def _soundness(trouble: str) -> SafeString:
     return badge(trouble, "bad") if trouble else badge("usable", "quiet")
 
 
-class DecisionAdmin(BackOfficeAdmin):
+class DecisionAdmin(SheetPages, BackOfficeAdmin):
     """A mapping: whoever saves it has decided it, the trail keeps what changed, and what waited for it goes on."""
 
     solves: Sequence[ProblemKind] = ()

@@ -9,18 +9,9 @@ from django import forms
 from django.db.models import Q
 
 from connections.models import Division, Location
-from mappings.models import (
-    CustomerMapping,
-    DebtorAccount,
-    Decision,
-    ExactItem,
-    GLMapping,
-    ItemMapping,
-    LedgerAccount,
-    VatCode,
-)
+from mappings import objections
+from mappings.models import CustomerMapping, Decision, GLMapping, ItemMapping
 from mappings.resolution import NO_TAX
-from mappings.roles import ACCOUNT_TYPES, Role
 
 if TYPE_CHECKING:
     _CustomerForm = forms.ModelForm[CustomerMapping]
@@ -29,7 +20,6 @@ if TYPE_CHECKING:
 else:
     _CustomerForm = _RuleForm = _ItemForm = forms.ModelForm
 
-CUSTOMER = "C"
 # What a person decides; the other two are what the product says while nobody has.
 DECIDED = (Decision.MATCHED, Decision.IGNORED)
 # Buttons of the customer's page: this candidate (its primary key), or nobody in particular.
@@ -90,18 +80,9 @@ class CustomerForm(_CustomerForm):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
-        division, debtor = cleaned.get("division"), cleaned.get("debtor")
-        if division and debtor:
-            self._check_debtor(debtor, division)
+        for name, sentence in objections.to_customer(cleaned):
+            self.add_error(name, sentence)
         return cleaned
-
-    def _check_debtor(self, debtor: DebtorAccount, division: Division) -> None:
-        if debtor.division_id != division.pk:
-            self.add_error("debtor", f"{debtor} belongs to another division than {division}.")
-        elif debtor.status != CUSTOMER:
-            self.add_error("debtor", f"{debtor} is not a customer in Exact (status C), so nothing can be sold to it.")
-        elif debtor.is_blocked or debtor.gone_at:
-            self.add_error("debtor", f"{debtor} is blocked or gone in Exact.")
 
 
 class ItemForm(_ItemForm):
@@ -121,16 +102,9 @@ class ItemForm(_ItemForm):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
-        division, item = cleaned.get("division"), cleaned.get("item")
-        if division and item:
-            self._check_item(item, division)
+        for name, sentence in objections.to_item(cleaned):
+            self.add_error(name, sentence)
         return cleaned
-
-    def _check_item(self, item: ExactItem, division: Division) -> None:
-        if item.division_id != division.pk:
-            self.add_error("item", f"{item} belongs to another division than {division}.")
-        elif item.is_blocked or item.gone_at:
-            self.add_error("item", f"{item} is no longer sold in Exact.")
 
 
 class RuleForm(_RuleForm):
@@ -166,33 +140,6 @@ class RuleForm(_RuleForm):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
-        division, account, vat_code = (cleaned.get(name) for name in ("division", "account", "vat_code"))
-        if division and account:
-            self._check_account(account, division.pk, cleaned.get("role", ""))
-        if division and vat_code and vat_code.division_id != division.pk:
-            self.add_error("vat_code", f"{vat_code} belongs to another division than {division}.")
-        if cleaned.get("role") in set(Role) and cleaned.get("status") == Decision.MATCHED:
-            self._check_tax(Role(cleaned["role"]), cleaned)
+        for name, sentence in objections.to_rule(cleaned):
+            self.add_error(name, sentence)
         return cleaned
-
-    def _check_account(self, account: LedgerAccount, division_id: int, role: str) -> None:
-        types = ACCOUNT_TYPES[Role(role)] if role else frozenset()
-        if account.division_id != division_id:
-            self.add_error("account", f"{account} belongs to another division.")
-        elif account.is_blocked or account.gone_at:
-            self.add_error("account", f"{account} is blocked or gone in Exact.")
-        elif types and account.type not in types:
-            wanted = " or ".join(str(kind) for kind in sorted(types))
-            named = role.replace("_", " ")
-            self.add_error(
-                "account", f"{account} is of type {account.type}; for {named} an account of type {wanted} is needed."
-            )
-
-    def _check_tax(self, role: Role, cleaned: dict[str, Any]) -> None:
-        """A rule for revenue that names no tax would never be used; a code without VAT would be refused by Exact."""
-        name, rate = cleaned.get("tax_name"), cleaned.get("tax_rate")
-        code: VatCode | None = cleaned.get("vat_code")
-        if role.is_taxed and not name and rate is None:
-            self.add_error("tax_name", f"Say which tax: its name, its rate, or {NO_TAX}.")
-        if code and rate and not code.percentage:
-            self.add_error("vat_code", f"{code} carries no VAT, so Exact would refuse the {rate.normalize():f} %.")

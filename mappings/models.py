@@ -62,7 +62,11 @@ class CustomerMapping(models.Model):
                 violation_error_message="A matched customer needs its Exact account.",
             ),
         ]  # fmt: skip
-        permissions: ClassVar = [("resolve_customermapping", "Can resolve mapping conflicts")]
+        permissions: ClassVar = [
+            ("resolve_customermapping", "Can resolve mapping conflicts"),
+            ("import_customermapping", "Can import customer mappings"),
+            ("export_customermapping", "Can export customer mappings"),
+        ]
 
     def __str__(self) -> str:
         return self.square_name or self.square_customer_id
@@ -103,7 +107,11 @@ class ItemMapping(models.Model):
                 violation_error_message="A matched article needs its Exact item.",
             ),
         ]  # fmt: skip
-        permissions: ClassVar = [("resolve_itemmapping", "Can resolve mapping conflicts of items")]
+        permissions: ClassVar = [
+            ("resolve_itemmapping", "Can resolve mapping conflicts of items"),
+            ("import_itemmapping", "Can import item mappings"),
+            ("export_itemmapping", "Can export item mappings"),
+        ]
 
     def __str__(self) -> str:
         return self.square_name or self.square_item
@@ -161,7 +169,11 @@ class GLMapping(models.Model):
                 violation_error_message="A rule in use needs its GL account.",
             ),
         ]  # fmt: skip
-        permissions: ClassVar = [("resolve_glmapping", "Can resolve mapping conflicts of GL accounts")]
+        permissions: ClassVar = [
+            ("resolve_glmapping", "Can resolve mapping conflicts of GL accounts"),
+            ("import_glmapping", "Can import GL mappings"),
+            ("export_glmapping", "Can export GL mappings"),
+        ]
 
     def __str__(self) -> str:
         rate = f"{self.tax_rate.normalize():f} %" if self.tax_rate is not None else ""
@@ -377,3 +389,7 @@ class ClosedPeriod(models.Model):
     def label(self) -> str:
         """By which records that wait for this period are grouped."""
         return f"{self.journal} {self.year}-{self.period:02}"
+
+
+# Django finds a package's models here.
+from mappings.sheets.models import SheetImport, SheetRow  # noqa: E402, F401

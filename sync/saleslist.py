@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from audit.export import safe_text
+from audit.cells import safe_text
 from connections.money import to_decimal, to_minor
 from sync import precheck
 from sync.legs import plan_of

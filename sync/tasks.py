@@ -14,6 +14,7 @@ from connections import clock, credentials, ledger
 from connections.models import Division
 from connections.providers.errors import VendorError
 from mappings import items, reference
+from mappings.sheets import work as imports
 from sync import approval, clearing_proof, runs
 from sync.models import Beat, SyncLane, SyncRun
 from sync.runs import NotNow, Slice
@@ -41,6 +42,7 @@ def work(run_id: int) -> str:
 def sweep() -> int:
     """Open lanes that are due and wake every run that waits for nothing any more. Returns how many were rung."""
     credentials.unlock()
+    imports.ring_abandoned()
     now = clock.now()
     for lane in _due_lanes(now).select_related("division__connection", "source"):
         _open_due(lane)

@@ -20,7 +20,7 @@ from django.utils.safestring import SafeString
 
 from audit import trail
 from audit.adminkit import ChoiceFilter, ReadOnlyAdmin, admin_url, link, local_time
-from audit.export import safe_text
+from audit.cells import safe_text
 from audit.trail import Fact
 from connections import clock
 from sync import late

@@ -16,7 +16,7 @@ from django.utils.safestring import SafeString
 
 from audit import trail
 from audit.adminkit import DetailAdmin, admin_url, badge, exact_filter, link, list_url, local_time, number
-from audit.export import safe_text
+from audit.cells import safe_text
 from audit.trail import Fact
 from connections import clock
 from mappings.roles import Role

@@ -118,7 +118,7 @@ def test_a_filter_set_by_a_link_is_shown_and_can_be_let_go(shop: Shop, anna: Cli
 
 
 def test_every_verb_of_the_product_has_words() -> None:
-    assert words.say("posting.refused") == "entry refused by Exact"
+    assert words.say("posting.refused") == "entry refused by Exact, or kept back before it was sent"
     assert words.say("thing.never_seen") == "thing never seen"
 
 

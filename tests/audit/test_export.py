@@ -12,6 +12,7 @@ from django.http import StreamingHttpResponse
 from django.test import Client
 
 from audit import export, trail
+from audit.cells import safe_text
 from audit.models import AuditEntry
 from audit.trail import Fact
 from tests.pages import NOW, in_role
@@ -51,7 +52,7 @@ def rows_of(response: Any, delimiter: str = ",") -> list[dict[str, str]]:
     ],
 )
 def test_a_text_that_a_spreadsheet_might_run_gets_an_apostrophe(text: str, safe: str) -> None:
-    assert export.safe_text(text) == safe
+    assert safe_text(text) == safe
 
 
 @pytest.mark.accepts("CARD-12")
