@@ -1,30 +1,41 @@
-"""Square against our entries against Exact's ledger, per role and to the cent, by a path of its own.
+"""Square against our entries against Exact's ledger, per role and to the cent, straight from what both vendors hold.
 
-Nothing here uses the bookkeeping core or the vendors' clients: Square's figures are added up from its raw records,
-Exact's from its raw ledger lines, so that a mistake made on the way from one to the other shows as a difference.
+Nothing here uses the bookkeeping core or the vendors' clients. Square's figures are those that reconciliation works out
+from raw records (`sync.reconciliation.square*`), here from the vendor's own instead of those we keep; Exact's are added
+up from its raw ledger lines. So a mistake made on the way from one to the other shows as a difference.
 Amounts are in minor units, debit +, credit -.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from mappings.bookkeeping.correction import place_of
 from mappings.models import GLMapping, Journal
 from sync.lifecycle import LegState
 from sync.models import Leg, Posting, SyncLane
+from sync.reconciliation import square as figures
+from sync.reconciliation import square_invoices, square_payouts, square_refunds
+from sync.reconciliation.choices import DEFAULT
+from sync.reconciliation.legs import LegRow, group_of
+from sync.reconciliation.pools import of_invoice
+from sync.reconciliation.square import Group, Owed, Raw
+from sync.reconciliation.square_refunds import Returned, Sold
 
 ROLES = (
     "receivables", "clearing", "cash", "other_tender", "revenue", "output_vat", "tips", "service_charge", "gift_card",
-    "processing_fee", "platform_fee", "rounding",
+    "processing_fee", "platform_fee", "rounding", "transit",
 )  # fmt: skip
-BOOKED = (LegState.POSTED, LegState.CONFIRMED)
-# What one event moves, by role; the event is (kind of leg, Square id).
-Event = tuple[str, str]
+BOOKED = frozenset({LegState.POSTED, LegState.CONFIRMED})
+GONE = frozenset({LegState.REVERSING, LegState.REVERSED, LegState.DISMISSED})
+# Sums over a month: no day is compared here.
+ANY_ZONE = ZoneInfo("UTC")
+# What one event moves, by role; the event is (kind, Square id).
+Event = Group
 Moved = Mapping[str, int]
 
 
@@ -45,10 +56,16 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    payments: int
+    """`records`: how many of each kind Square holds; `waiting`: records of which something is not booked."""
+
+    records: Mapping[str, int]
     rows: tuple[Row, ...]
     doubled: int
     waiting: int
+
+    @property
+    def payments(self) -> int:
+        return self.records["payments"]
 
     @property
     def is_clean(self) -> bool:
@@ -58,7 +75,7 @@ class Report:
         names = ("square", "waiting", "postings", "exact", "difference")
         roles = [{"role": row.role, **{name: money(getattr(row, name)) for name in names}} for row in self.rows]
         return {
-            "payments": self.payments, "roles": roles, "doubled": self.doubled, "waiting": self.waiting,
+            **self.records, "roles": roles, "doubled": self.doubled, "waiting": self.waiting,
             "exact_calls": exact_calls, "square_calls": square_calls,
         }  # fmt: skip
 
@@ -68,86 +85,110 @@ def money(amount: int) -> str:
     return str(Decimal(amount).scaleb(-2))
 
 
-def compare(
-    lane: SyncLane, *, payments: Iterable[Mapping[str, Any]], orders: Mapping[str, Mapping[str, Any]],
-    lines: Iterable[Mapping[str, Any]],
-) -> Report:  # fmt: skip
-    """Compare raw Square payments and orders with raw ledger lines of Exact, through what our rows say is booked."""
-    completed = [payment for payment in payments if payment["status"] == "COMPLETED"]
-    events = dict(square_events(completed, orders))
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What Square holds, raw: `orders` by id, `payouts` with their entries."""
+
+    payments: Sequence[Raw]
+    orders: Mapping[str, Raw]
+    refunds: Sequence[Raw] = ()
+    payouts: Sequence[tuple[Raw, Sequence[Raw]]] = ()
+    invoices: Sequence[Raw] = ()
+
+    @classmethod
+    def of(cls, square: Any) -> Held:
+        """All that a stand-in of Square holds."""
+        payments, state = square.payments(), square.state
+        refunds, invoices = ([record.data for record in rows] for rows in (state.refunds, state.invoices))
+        named = {row["order_id"] for row in (*payments, *refunds, *invoices) if row.get("order_id")}
+        payouts = [(record.data, square.payout_entries(record.data["id"])) for record in state.payouts]
+        return cls(payments, {key: square.order(key) for key in named}, refunds, payouts, invoices)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        done = [row for row in (*self.payments, *self.refunds) if row["status"] == "COMPLETED"]
+        refunds = sum("payment_id" in row for row in done)
+        return {
+            "payments": len(done) - refunds, "refunds": refunds, "invoices": len(self.invoices),
+            "payouts": len(self.payouts),
+        }  # fmt: skip
+
+
+def compare(lane: SyncLane, held: Held, lines: Iterable[Mapping[str, Any]]) -> Report:
+    """Compare raw records of Square with raw ledger lines of Exact, through what our rows say is booked."""
+    said = list(square_events(held))
     booked = booked_events(lane)
-    square, waiting = _sum(events.values()), _sum(moved for event, moved in events.items() if event not in booked)
+    square = _sum(owed.moves for _, owed in said)
+    waiting = _sum(owed.moves for _, owed in said if owed.group not in booked)
     role_of = roles_of_accounts(lane)
     lines = list(lines)
     exact = by_role(((str(line["GLAccountCode"]).strip(), cents(line["AmountFC"])) for line in lines), role_of)
     ours = by_role(_expected(lane), role_of)
-    names = [*ROLES, *sorted(set(exact) - set(ROLES))]
+    names = dict.fromkeys([*ROLES, *sorted({*square, *exact})])
     rows = tuple(Row(name, square[name], waiting[name], ours[name], exact[name]) for name in names)
-    unbooked = {_payment_of(event, orders) for event in events if event not in booked}
-    return Report(payments=len(completed), rows=rows, doubled=doubled(lines), waiting=len(unbooked))
+    unbooked = {record for record, owed in said if owed.group not in booked}
+    return Report(records=held.counts, rows=rows, doubled=doubled(lines), waiting=len(unbooked))
 
 
-def square_events(
-    payments: Iterable[Mapping[str, Any]], orders: Mapping[str, Mapping[str, Any]]
-) -> Iterator[tuple[Event, Moved]]:
-    """What each sale, receipt and fee should move, from Square's own figures."""
+def square_events(held: Held) -> Iterator[tuple[str, Owed]]:
+    """What each event should move, from Square's own figures, with the id of the record that tells of it."""
+    yield from _of_payments(held)
+    yield from _of_refunds(held)
+    for invoice in held.invoices:
+        if invoice["status"] not in {*square_invoices.NOT_PUBLISHED, square_invoices.CANCELED}:
+            order = held.orders[invoice["order_id"]]
+            moves, day = square_invoices.sale_moves(invoice, order, DEFAULT), _day(invoice)
+            yield invoice["id"], Owed(("sale", order["id"]), day, square_invoices.currency(invoice), moves)
+    for payout, entries in held.payouts:
+        for owed in square_payouts.payout_events(payout, entries, ANY_ZONE):
+            yield payout["id"], owed
+
+
+def _of_payments(held: Held) -> Iterator[tuple[str, Owed]]:
     sold: set[str] = set()
-    for payment in payments:
-        order = orders.get(payment.get("order_id", ""), {})
-        if order and order["id"] not in sold and order.get("state") == "COMPLETED":
-            sold.add(order["id"])
-            yield ("sale", order["id"]), _sale(order)
-        yield from _money(payment)
+    invoiced = {invoice["order_id"] for invoice in held.invoices}
+    for payment in held.payments:
+        key = payment.get("order_id", "")
+        sells = key not in sold and payment["status"] == "COMPLETED"
+        events = figures.payment_events(
+            payment, held.orders.get(key), ANY_ZONE, sells=sells, invoiced=key in invoiced
+        )  # fmt: skip
+        for owed in events:
+            sold.add(key)
+            yield payment["id"], owed
 
 
-def _sale(order: Mapping[str, Any]) -> Moved:
-    """Net per line, VAT, tips, charges; what the customer owes is what was tendered."""
-    moved: Counter[str] = Counter()
-    for line in order.get("line_items", []):
-        role = "gift_card" if line.get("item_type") == "GIFT_CARD" else "revenue"
-        moved[role] -= _amount(line, "total_money") - _amount(line, "total_tax_money")
-        moved["output_vat"] -= _amount(line, "total_tax_money")
-    for charge in order.get("service_charges", []):
-        if charge.get("treatment_type") != "APPORTIONED_TREATMENT":
-            moved["service_charge"] -= _amount(charge, "total_money") - _amount(charge, "total_tax_money")
-            moved["output_vat"] -= _amount(charge, "total_tax_money")
-    moved["tips"] -= sum(_amount(tender, "tip_money") for tender in order.get("tenders", []))
-    moved["rounding"] -= _amount(order.get("rounding_adjustment", {}), "amount_money")
-    moved["receivables"] = sum(_amount(tender, "amount_money") for tender in order.get("tenders", []))
-    return moved
+def _of_refunds(held: Held) -> Iterator[tuple[str, Owed]]:
+    """In the order they came, since each finds what the one before it left of the sale."""
+    payments = {payment["id"]: payment for payment in held.payments}
+    invoices = {invoice["order_id"]: invoice for invoice in held.invoices}
+    sold: dict[str, Sold] = {}
+    for refund in sorted(held.refunds, key=lambda row: (row["created_at"], row["id"])):
+        if refund["status"] != "COMPLETED":
+            continue
+        payment = payments[refund["payment_id"]]
+        key = payment["order_id"]
+        if key not in sold:
+            sold[key] = _sold(held.orders[key], invoices.get(key))
+        back = Returned(refund, held.orders.get(refund.get("order_id", "")), _day(refund))
+        for owed in square_refunds.refund_events(back, sold[key].credit(back), payment, ANY_ZONE):
+            yield refund["id"], owed
 
 
-def _money(payment: Mapping[str, Any]) -> Iterator[tuple[Event, Moved]]:
-    total, place = _amount(payment, "total_money"), _place(payment)
-    if place:
-        yield ("receipt", payment["id"]), {place: total, "receivables": -total}
-    for index, fee in enumerate(payment.get("processing_fee", [])):
-        charged = _amount(fee, "amount_money")
-        yield ("fee", f"{payment['id']}#{index}"), {"processing_fee": charged, "clearing": -charged}
-    if app_fee := _amount(payment, "app_fee_money"):
-        yield ("app_fee", payment["id"]), {"platform_fee": app_fee, "clearing": -app_fee}
+def _sold(order: Raw, invoice: Raw | None) -> Sold:
+    pool = of_invoice(order, DEFAULT, square_invoices.asked(invoice)) if invoice else None
+    return Sold(order, pool=pool)
 
 
-def _place(payment: Mapping[str, Any]) -> str:
-    """Where the money of a payment lands; a house account brings none."""
-    card = payment.get("card_details", {}).get("card", {})
-    if card.get("card_brand") == "SQUARE_GIFT_CARD":
-        return "gift_card"
-    kinds = {"CASH": "cash", "EXTERNAL": "other_tender", "SQUARE_ACCOUNT": ""}
-    return kinds.get(payment["source_type"], "clearing")
+def _day(record: Raw) -> Any:
+    return figures.local(record["created_at"], ANY_ZONE)
 
 
 def booked_events(lane: SyncLane) -> set[Event]:
-    """The events that our rows say stand in Exact."""
-    booked = Leg.objects.filter(lane=lane, state__in=BOOKED, is_reversal=False)
-    legs = booked.values_list("kind", "ordinal", "order_id", "item__source_id")
-    events: set[Event] = set()
-    for kind, ordinal, order_id, source_id in legs.iterator():
-        if kind == "sale":
-            events.add((kind, order_id))
-        else:
-            events.add((kind, f"{source_id}#{place_of(ordinal)}" if kind == "fee" else source_id))
-    return events
+    """The events of which our rows say that they stand in Exact, all of each."""
+    rows = Leg.objects.filter(lane=lane, is_reversal=False).exclude(state__in=GONE).values_list(*LegRow._fields)
+    legs = [(group_of(row), row.state in BOOKED) for row in map(LegRow._make, rows.iterator())]
+    return {group for group, _ in legs} - {group for group, is_booked in legs if not is_booked}
 
 
 def roles_of_accounts(lane: SyncLane) -> dict[str, str]:
@@ -189,23 +230,11 @@ def doubled(lines: Iterable[Mapping[str, Any]]) -> int:
     return sum(1 for found in entries.values() if len(found) > 1)
 
 
-def _payment_of(event: Event, orders: Mapping[str, Mapping[str, Any]]) -> str:
-    kind, key = event
-    if kind != "sale":
-        return key.split("#")[0]
-    tenders = orders[key].get("tenders", [])
-    return str(tenders[0].get("payment_id") or tenders[0]["id"]) if tenders else key
-
-
 def cents(value: Any) -> int:
     exact = Decimal(str(value)).scaleb(2)
     if exact != exact.to_integral_value():
         raise ValueError("a ledger line holds a fraction of a cent")
     return int(exact)
-
-
-def _amount(record: Mapping[str, Any], name: str) -> int:
-    return int(record.get(name, {}).get("amount", 0))
 
 
 def _sum(moves: Iterable[Moved]) -> Counter[str]:

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from audit.models import AuditEntry
 from config.demo import report
-from config.demo.report import Report
+from config.demo.report import Held, Report
 from config.prove.witness import REFERENCE, WitnessedSandbox, references
 from sync import lifecycle
 from sync.lifecycle import ForbiddenMove, ItemState, LegState, PostingState, RunState
@@ -33,19 +33,15 @@ def is_at_rest(lane: SyncLane) -> bool:
 
 
 def compared(lane: SyncLane, sandbox: WitnessedSandbox) -> Report:
-    payments = sandbox.square.payments()
-    orders = {key: sandbox.square.order(key) for key in {row["order_id"] for row in payments if row.get("order_id")}}
-    return report.compare(lane, payments=payments, orders=orders, lines=sandbox.lines())
+    return report.compare(lane, Held.of(sandbox.square), sandbox.lines())
 
 
 def lost(lane: SyncLane, sandbox: WitnessedSandbox, *, odd: Container[str]) -> list[str]:
     """Events at Square that should stand in Exact and do not. `odd`: ids of payments and orders that must wait."""
-    payments = [row for row in sandbox.square.payments() if row["status"] == "COMPLETED"]
-    orders = {row["order_id"]: sandbox.square.order(row["order_id"]) for row in payments if row.get("order_id")}
     confirmed = Leg.objects.filter(lane=lane, state=LegState.CONFIRMED)
     booked = report.booked_events(lane) if confirmed.exists() else set()
-    events = (event for event, _ in report.square_events(payments, orders))
-    return [f"lost: {kind} {key}" for kind, key in events if (kind, key) not in booked and key.split("#")[0] not in odd]
+    events = {owed.group for _, owed in report.square_events(Held.of(sandbox.square))}
+    return [f"lost: {kind} {key}" for kind, key in sorted(events - booked) if key not in odd]
 
 
 def breaches(lane: SyncLane, sandbox: WitnessedSandbox) -> Iterator[str]:

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from audit.adminkit import admin_url, badge, link, list_url, number
 from mappings.models import DebtorAccount, VatCode
 from sync.admin import shown
-from sync.models import Posting, SyncItem
+from sync.models import LateArrival, Posting, SyncItem
 from sync.models.reconciliation import Difference, Reconciliation
 from sync.reconciliation import months, sheet
 from sync.reconciliation.kinds import EXPLAINED, MEANINGS, TITLES, Kind
@@ -63,16 +64,34 @@ def _checks(row: Reconciliation, at: datetime) -> Iterator[Check]:
     if unmatched["customers"]:
         told = f"{told} {_count(unmatched['customers'], 'customer', 'owes something else in Exact than here')}"
     yield _check("Unmatched", "unmatched" in red, told)
-    yield _check("Clearing difference", "clearing" in red, _money(checks["clearing"]["difference"], row))
+    yield _check("Clearing difference", "clearing" in red, _clearing(checks["clearing"], row))
     yield _check("VAT against the ledger", "vat" in red, _money(checks["vat"]["difference"], row))
     yield _check("Unexplained", "unexplained" in red, _money(checks["unexplained"]["difference"], row))
-    came = _count(late["count"], "supplement", "came after the day was summed up")
+    came = _count(late["count"], "booking", "is of another day, or came after its day was summed up")
     moved = _count(late["other_day"], "record", "stands on another day than at Square")
     state = badge("known", "quiet") if late["count"] or late["other_day"] else badge("none", "good")
-    entries = list_url(Posting, lane__id__exact=row.lane_id, document__exact="sales_entry")
-    yield Check("Late arrivals", state, f"{came} {moved}", entries)
+    yield Check("Late arrivals", state, f"{came} {moved}", list_url(LateArrival, lane__id__exact=row.lane_id))
     if "over" in red:
         yield _check("The month itself", True, "It is not over yet.")
+
+
+def _clearing(told: dict[str, Any], row: Reconciliation) -> Any:
+    """What nobody explained of the days, then the balance at their end."""
+    moved = told["difference"]
+    parts = [format_html("{} of the movement is unexplained.", _money(moved, row)) if moved else "The movement ties."]
+    for one in told.get("proofs", ()):
+        balance = shown.money(one["books"], one["currency"])
+        if one["unproven"]:
+            left = shown.money(one["unproven"], one["currency"])
+            causes = " ".join(sentence for _, _, sentence in one["causes"])
+            parts.append(format_html("The balance of {} on {} is {} off. {}", balance, one["day"], left, causes))
+        elif one["waits"]:
+            waits = shown.money(one["waits"], one["currency"])
+            told_of = "The balance of {} on {} is proven, but for {} that waits for a person or was dismissed."
+            parts.append(format_html(told_of, balance, one["day"], waits))
+        else:
+            parts.append(format_html("The balance of {} on {} is proven.", balance, one["day"]))
+    return format_html_join(" ", "{}", ((part,) for part in parts))
 
 
 def _check(name: str, is_red: bool, told: Any, url: str = "") -> Check:

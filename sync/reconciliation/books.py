@@ -79,11 +79,15 @@ class Taxed(NamedTuple):
 class Books:
     """`known`: entry id -> lane. `vat_accounts`, `receivables`: account codes. By lane: VAT per (currency, code), and
     what customers owe per (currency, account id).
+
+    `claimed`: VAT accounts of what is bought; no line of a bank entry states that VAT beside its net (a guess: an entry
+    read back from a real division would settle it).
     """
 
     known: Mapping[str, int]
     vat_accounts: Container[str]
     receivables: Container[str]
+    claimed: Container[str] = frozenset()
     entries: dict[str, Entry] = field(default_factory=dict)
     vat: dict[int, dict[tuple[str, str], Taxed]] = field(default_factory=dict)
     debtors: dict[int, Counter[tuple[str, str]]] = field(default_factory=dict)
@@ -110,6 +114,8 @@ class Books:
             return
         is_vat = line.account in self.vat_accounts
         found = Taxed(booked=-line.amount) if is_vat else Taxed(base=-line.amount, stated=-line.vat)
+        if line.account in self.claimed:
+            found = Taxed(stated=-line.amount, booked=-line.amount)
         rates = self.vat.setdefault(lane, {})
         key = (line.currency, line.vat_code)
         rates[key] = rates.get(key, Taxed()) + found

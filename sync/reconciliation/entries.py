@@ -17,6 +17,7 @@ from sync.reconciliation.kinds import Kind
 # Account code -> ledger role.
 RoleOf = Callable[[str], str]
 VAT = "vat"  # expected on whatever account its code has, when that was not known beforehand
+VAT_ROLES = frozenset({"output_vat", "input_vat"})
 CENTS = 5
 CENT_ROLES = frozenset({"revenue", "output_vat", "rounding", "service_charge"})
 
@@ -25,6 +26,8 @@ CENT_ROLES = frozenset({"revenue", "output_vat", "rounding", "service_charge"})
 class Sent:
     """An entry of ours as it was sent. `is_new`: it was booked while the ledger was being read.
     `was_confirmed`: the ledger once showed it to the cent, so that what differs now was changed since.
+    `spread`: by day and account, of a bank or cash entry over several days: each line has its own, and its `own`
+    account that of the entry.
     """
 
     posting: int
@@ -35,6 +38,8 @@ class Sent:
     expected: Mapping[str, int]
     is_new: bool = False
     was_confirmed: bool = True
+    spread: Mapping[tuple[date, str], int] = field(default_factory=dict)
+    own: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +52,19 @@ class Owner:
     remote_id: str
 
 
-def compare(sent: Sent, entry: Entry | None, role_of: RoleOf) -> Iterator[Finding]:
-    """What an entry of ours meant less what the ledger shows of it."""
+def compare(sent: Sent, entry: Entry | None, role_of: RoleOf, period: Period | None = None) -> Iterator[Finding]:
+    """What an entry of ours meant less what the ledger shows of it. Of one over several days only those of the period
+    were read.
+    """
     if entry is None:
         yield _absent(sent, role_of)
+        return
+    if sent.spread and _is_as_spread(sent, entry, period):
+        if cells := _cells(sent, entry, role_of):
+            sentence = f"Entry {sent.reference} holds records of several days; Exact shows its total on {sent.day}."
+            yield Finding(
+                Kind.TIMING, sentence, cells, reference=sent.reference, posting=sent.posting, entry=sent.number
+            )
         return
     shown = entry.by_account()
     apart = _apart(sent.expected, shown, role_of)
@@ -65,6 +79,20 @@ def compare(sent: Sent, entry: Entry | None, role_of: RoleOf) -> Iterator[Findin
     yield Finding(kind, sentence, cells, reference=sent.reference, posting=sent.posting, entry=entry.number)
 
 
+def _is_as_spread(sent: Sent, entry: Entry, period: Period | None) -> bool:
+    meant: dict[tuple[date, str], int] = {}
+    for (day, account), amount in sent.spread.items():
+        place = (sent.day if account == sent.own else day), account
+        meant[place] = meant.get(place, 0) + amount
+    shown: dict[tuple[date, str], int] = {}
+    for found, amount in entry.moved.items():
+        shown[found.day, found.account] = shown.get((found.day, found.account), 0) + amount
+    is_one_currency = all(found.currency == sent.currency for found in entry.moved)
+    return is_one_currency and all(
+        meant.get(place, 0) == shown.get(place, 0) for place in {*meant, *shown} if period is None or place[0] in period
+    )
+
+
 def _absent(sent: Sent, role_of: RoleOf) -> Finding:
     cells = _meant(sent, role_of)
     if sent.is_new:
@@ -76,8 +104,9 @@ def _absent(sent: Sent, role_of: RoleOf) -> Finding:
 
 def _meant(sent: Sent, role_of: RoleOf) -> dict[Cell, int]:
     cells: dict[Cell, int] = {}
-    for account, amount in sent.expected.items():
-        cell = Cell(sent.day, _role(account, role_of), sent.currency)
+    on_one_day = {(sent.day, account): amount for account, amount in sent.expected.items()}
+    for (day, account), amount in (sent.spread or on_one_day).items():
+        cell = Cell(day, _role(account, role_of), sent.currency)
         cells[cell] = cells.get(cell, 0) + amount
     return cells
 
@@ -95,14 +124,15 @@ def _cells(sent: Sent, entry: Entry, role_of: RoleOf) -> dict[Cell, int]:
 
 
 def _is_moved(sent: Sent, entry: Entry) -> bool:
-    return entry.days != [sent.day] or any(place.currency != sent.currency for place in entry.moved)
+    days = sorted({day for day, _ in sent.spread} | {sent.day}) if sent.spread else [sent.day]
+    return entry.days != days or any(place.currency != sent.currency for place in entry.moved)
 
 
 def _apart(expected: Mapping[str, int], shown: Mapping[str, int], role_of: RoleOf) -> dict[str, int]:
     """Account -> meant less shown. VAT whose account was not known is compared as the sum of the VAT accounts."""
     meant = dict(expected)
     if VAT in meant:
-        unnamed = [code for code in shown if code not in meant and role_of(code) == "output_vat"]
+        unnamed = [code for code in shown if code not in meant and role_of(code) in VAT_ROLES]
         meant[VAT] -= sum(shown[code] for code in unnamed)
         shown = {code: amount for code, amount in shown.items() if code not in unnamed}
     apart = {code: meant.get(code, 0) - shown.get(code, 0) for code in {*meant, *shown}}

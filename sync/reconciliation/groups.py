@@ -20,7 +20,11 @@ ROUNDING = 5
 CENT_ROLES = frozenset({"revenue", "output_vat", "rounding", "service_charge"})
 FEE_ROLES = frozenset({"processing_fee", "platform_fee", "clearing"})
 UNDER_WAY = frozenset({"ready", "posting"})
-BOOKED = frozenset({"posted", "confirmed", "reversed"})
+BOOKED = frozenset({"posted", "confirmed", "reversing", "reversed"})
+
+
+# A record that waits for one of these is booked, or was, and stands otherwise than Square says.
+DECIDED_LATER = frozenset({"changed_after_posting", "undone"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,15 +119,15 @@ class _Case:
     @property
     def _record_waits(self) -> bool:
         """What of a waiting record is booked must be right all the same, unless just that is what it waits for."""
-        about_this = not self._is_booked or self.standing.problem_kind == "changed_after_posting"
+        about_this = not self._is_booked or self.standing.problem_kind in DECIDED_LATER
         return self.standing.state == "waiting" and about_this
 
     def _unbooked(self, states: set[str]) -> Kind:
-        if states & BOOKED:
+        if states & BOOKED and self._stands:
             return Kind.UNKNOWN
         if "dismissed" in states or self.standing.state == "dismissed":
             return Kind.DISMISSED
-        if states or not self.owed:
+        if (states and self._stands) or not self.owed:
             return Kind.UNKNOWN
         return Kind.TIMING if self.standing.state == "extracted" else Kind.MISSING
 
@@ -137,6 +141,11 @@ class _Case:
     @property
     def _is_booked(self) -> bool:
         return any(leg.state in BOOKED for leg in self.held)
+
+    @property
+    def _stands(self) -> bool:
+        """Whether anything is left of what was booked: a leg and its reversal come to nothing."""
+        return bool(self._over_days(self._of(BOOKED))) or not self._is_booked
 
     def _of(self, states: frozenset[str]) -> Iterator[tuple[Cell, int]]:
         return (cell for leg in self.held if leg.state in states for cell in cells_of(leg.day, leg.currency, leg.moves))

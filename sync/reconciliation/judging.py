@@ -41,7 +41,7 @@ def _judge(batch: Batch, tally: Tally, main_roles: Mapping[str, str]) -> None:
             owners.setdefault(group, owner)
     for group in {**batch.owed, **held}:
         for owed in batch.owed.get(group, ()):
-            tally.owe(owed, batch.order_of(batch.owners[group]))
+            tally.owe(owed, group[1] if group[0] == "sale" else batch.order_of(batch.owners[group]))
     found = [
         finding
         for group in {**batch.owed, **held}

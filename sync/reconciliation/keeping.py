@@ -13,7 +13,9 @@ from django.db import transaction
 from audit import trail
 from audit.trail import Fact
 from connections import clock
-from sync.models import Posting, SyncLane
+from mappings.bookkeeping.proof import DifferenceKind, Proof
+from sync import late
+from sync.models import SyncLane
 from sync.models.reconciliation import Difference, Month, Reconciliation
 from sync.reconciliation import months
 from sync.reconciliation import tally as tallies
@@ -23,6 +25,8 @@ from sync.reconciliation.making import Comparison
 from sync.reconciliation.tally import Tally
 
 BATCH = 200
+# Causes in the proof of the clearing account that records of the period tell of by themselves.
+TOLD_ELSEWHERE = frozenset({DifferenceKind.WAITING, DifferenceKind.DISMISSED})
 # So many results of the same period are kept; one that somebody signed is kept for ever.
 KEPT = 14
 
@@ -68,6 +72,7 @@ def _row(lane: SyncLane, tally: Tally, comparison: Comparison, *, by: str, asked
     terms = comparison.terms or {}
     for one in debtors:
         one["open"] = terms.get((one["currency"], one["debtor"]))
+    proofs = comparison.proofs.get(lane.clearing_journal, ())
     return Reconciliation(
         lane=lane, division=lane.division, begin=period.begin, end=period.end, made_by=by,
         unexplained=figures.unexplained, findings=sum(finding.count for finding in findings),
@@ -75,7 +80,7 @@ def _row(lane: SyncLane, tally: Tally, comparison: Comparison, *, by: str, asked
             [row.cell.day.isoformat(), row.cell.role, row.cell.currency, row.square, row.explained, row.ours, row.exact]
             for row in figures.rows()
         ],
-        vat=vat, debtors=debtors, flow=tallies.flow_rows(tally), checks=checks(lane, tally, vat, debtors),
+        vat=vat, debtors=debtors, flow=tallies.flow_rows(tally), checks=checks(lane, tally, vat, debtors, proofs),
         digest=digest_of(figures),
         records=tally.records, lines=comparison.books.lines, asked_square=asked_square,
     )  # fmt: skip
@@ -100,12 +105,15 @@ def digest_of(figures: Figures) -> str:
 
 
 # --- what the month page shows ------------------------------------------------------------------
-def checks(lane: SyncLane, tally: Tally, vat: Iterable[dict[str, Any]], debtors: Iterable[dict[str, Any]]) -> Any:
+def checks(
+    lane: SyncLane, tally: Tally, vat: Iterable[dict[str, Any]], debtors: Iterable[dict[str, Any]],
+    proofs: Iterable[Proof] = (),
+) -> Any:  # fmt: skip
     """Counts and cents per check; each is well when it is nothing."""
     found = tally.figures.findings
     unposted = [finding for finding in found if finding.kind in UNPOSTED]
     open_orders = unmatched(tally)
-    clearing = _clearing(tally.figures)
+    clearing = _clearing(tally.figures, proofs)
     owing = 0 if tally.figures.unexplained else sum(row["ours"] != row["exact"] for row in debtors)
     return {
         "unposted": {"count": sum(one.count for one in unposted), "sums": _sums(unposted)},
@@ -130,9 +138,9 @@ def unmatched(tally: Tally) -> list[dict[str, Any]]:
     ]
 
 
-def _clearing(figures: Figures) -> dict[str, Any]:
+def _clearing(figures: Figures, proofs: Iterable[Proof]) -> dict[str, Any]:
     """The movement of the Square clearing account in the period, by Square, by the ledger, and what nobody explained of
-    it. A proof of its balance from go-live on belongs in here too.
+    it; and the proof of its balance at the end, from the opening balance on.
     """
     rows = [row for row in figures.rows() if row.cell.role == "clearing"]
     per: dict[str, list[int]] = {}
@@ -145,13 +153,26 @@ def _clearing(figures: Figures) -> dict[str, Any]:
         for finding in figures.findings
         if not finding.is_explained
     )
-    return {"per_currency": per, "difference": difference}
+    return {"per_currency": per, "difference": difference, "proofs": [_proof(one) for one in proofs]}
+
+
+def _proof(proof: Proof) -> dict[str, Any]:
+    """`unproven`: cents, over the causes that do not go away by themselves. What waits or was dismissed is told by the
+    other checks.
+    """
+    waits = sum(one.amount for one in proof.differences if one.kind in TOLD_ELSEWHERE)
+    left = [one for one in proof.differences if not one.kind.is_harmless and one.kind not in TOLD_ELSEWHERE]
+    return {
+        "currency": proof.currency, "day": proof.day.isoformat(), "opening": proof.opening, "books": proof.books,
+        "square": proof.square, "ledger": proof.ledger, "waits": waits,
+        "unproven": sum(abs(one.amount) for one in left),
+        "causes": [[one.kind.value, one.amount, one.sentence] for one in proof.differences],
+    }  # fmt: skip
 
 
 def _late(lane: SyncLane, period: Period) -> int:
-    """Sales that came after their day was summed up: supplements of the period's days."""
-    late = Posting.objects.filter(lane=lane, document="sales_entry", ordinal__gt=0, corrects=None)
-    return late.filter(date__gte=period.begin, date__lte=period.end).exclude(remote_id="").count()
+    """What was booked in these days and belongs to others, or came after its day had been summed up."""
+    return late.arrivals().filter(lane=lane, date__gte=period.begin, date__lte=period.end).count()
 
 
 def _is_late(finding: Finding) -> bool:

@@ -27,6 +27,8 @@ class LegRow(NamedTuple):
 
     item_id: int
     kind: str
+    ordinal: int
+    is_reversal: bool
     reference: str
     order_id: str
     document: str
@@ -61,6 +63,12 @@ def _payout_entry(row: LegRow) -> Group:
     return "payout_entry", row.content.get("source_id", "")
 
 
+def _refund(row: LegRow) -> Group:
+    """What an exchange takes back belongs to its own order, with what that sells: together they are its net."""
+    source = row.content.get("source_id") or row.item__source_id
+    return ("refund", source) if source == row.item__source_id else ("sale", source)
+
+
 # Kind of leg -> the event it is about. A kind that is not here stands alone, and so stands out.
 GROUPS: Mapping[str, Callable[[LegRow], Group]] = {
     "sale": lambda row: ("sale", row.order_id),
@@ -69,10 +77,14 @@ GROUPS: Mapping[str, Callable[[LegRow], Group]] = {
     "app_fee": _fees,
     "source_fee": _fees,
     "refund_fee": _fees,
-    "refund": lambda row: ("refund", row.item__source_id),
+    "refund": _refund,
     "refund_money": lambda row: ("refund_money", row.item__source_id),
     "payout": lambda row: ("payout", row.item__source_id),
     "payout_entry": _payout_entry,
+    "dispute": lambda row: ("dispute", row.item__source_id),
+    "breakage": lambda row: ("breakage", row.item__source_id),
+    "invoice_credit": lambda row: ("invoice_credit", row.item__source_id),
+    "order": lambda row: ("order", row.item__source_id),
 }
 
 
@@ -98,6 +110,12 @@ class LedgerLeg:
         return is_booked(self.row)
 
     @property
+    def order(self) -> str:
+        """The order that it leaves open on a customer: what an exchange takes back settles its own."""
+        kind, event = group_of(self.row)
+        return event if kind == "sale" else self.row.order_id
+
+    @property
     def held(self) -> Held:
         moves: Counter[str] = Counter()
         for part in self.parts:
@@ -108,11 +126,10 @@ class LedgerLeg:
         return Held(group_of(row), row.date, row.currency, plain, state, row.reference, row.posting_id, row.problem)
 
     def vat(self) -> Iterator[tuple[str, Taxed]]:
-        """By VAT code, of a sales entry."""
-        if self.row.document == SALES:
-            for line in self.row.content.get("lines", ()):
-                if line["vat_code"]:
-                    yield line["vat_code"], Taxed(line["amount"], line["vat"], line["vat"])
+        """By VAT code: what sales owe, and what fees claim."""
+        for line in self.row.content.get("lines", ()) if self.parts else ():
+            if line["vat_code"]:
+                yield line["vat_code"], Taxed(line["amount"], line["vat"], line["vat"])
 
     def owing(self) -> Iterator[tuple[str, int]]:
         """By Exact customer, what this leg adds to what they owe."""
@@ -136,5 +153,6 @@ def _parts(row: LegRow, main: str, main_role: str) -> Iterator[Part]:
     for line in row.content.get("lines", ()):
         yield Part(line["account"]["code"], line["role"], -line["amount"])
         yield Part(main, main_role, line["amount"] + line["vat"])
-        if row.document == SALES and line["vat"]:
-            yield Part(line["vat_account"] or "vat", "output_vat", -line["vat"])
+        if line["vat"]:
+            is_claimed = row.document in MONEY and line["vat"] < 0
+            yield Part(line["vat_account"] or "vat", "input_vat" if is_claimed else "output_vat", -line["vat"])

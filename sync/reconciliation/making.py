@@ -9,19 +9,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from itertools import islice
+
+from django.db.models import F, QuerySet
 
 from connections import clients, clock
 from connections.models import Division
 from connections.providers.exact.client import ExactClient
+from mappings.bookkeeping.proof import Proof
 from mappings.models import GLMapping, Journal, LedgerAccount, VatCode
+from sync import clearing_proof
 from sync.models import Leg, Posting, SyncLane
 from sync.reconciliation import entries, judging, reading
 from sync.reconciliation.books import Books, Entry
 from sync.reconciliation.entries import Owner, Sent, Strangers
 from sync.reconciliation.figures import Period
+from sync.reconciliation.legs import MONEY, WITHOUT_LEDGER, LegRow, ledger_leg
 from sync.reconciliation.reading import Scope
 from sync.reconciliation.tally import Tally
 
@@ -33,6 +39,7 @@ LAG = timedelta(minutes=2)
 # A call may wait this long for the rate governor: nobody waits for a reconciliation, but its task must end in time.
 PATIENCE = 60.0
 RECEIVABLE = 20
+A_LOT = 400
 # For so many ledger lines one more call may be spent on open terms.
 LINES_A_CALL = 2_000
 
@@ -47,6 +54,7 @@ class Chart:
     journals: dict[str, str] = field(default_factory=dict)
     vat_accounts: frozenset[str] = frozenset()
     receivables: frozenset[str] = frozenset()
+    claimed: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, division: Division) -> Chart:
@@ -59,9 +67,11 @@ class Chart:
             chart.roles.setdefault(code, role)
         chart.journals = dict(Journal.objects.filter(division=division).values_list("code", "account"))
         vat = VatCode.objects.filter(division=division).exclude(account="").values_list("account", flat=True)
+        claimed = VatCode.objects.filter(division=division).exclude(claim_account="")
+        claims = frozenset(claimed.values_list("claim_account", flat=True)) - set(vat)
         owed = LedgerAccount.objects.filter(division=division, type=RECEIVABLE).values_list("code", flat=True)
-        chart.vat_accounts, chart.receivables = frozenset(vat), frozenset(owed)
-        chart.roles |= dict.fromkeys(chart.vat_accounts, "output_vat")
+        chart.vat_accounts, chart.receivables, chart.claimed = claims.union(vat), frozenset(owed), claims
+        chart.roles |= dict.fromkeys(vat, "output_vat") | dict.fromkeys(claims, "input_vat")
         chart.roles |= dict.fromkeys(chart.receivables, "receivables")
         chart.roles |= {chart.journals[lane.cash_journal]: "cash" for lane in chart.lanes if lane.cash_journal}
         chart.roles |= dict.fromkeys(chart.clearing(chart.lanes), "clearing")
@@ -100,6 +110,7 @@ class Comparison:
     tallies: dict[int, Tally] = field(default_factory=dict)
     seen: set[str] = field(default_factory=set)
     terms: dict[tuple[str, str], int] | None = None
+    proofs: dict[str, tuple[Proof, ...]] = field(default_factory=dict)
 
     def make(self, *, with_records: bool = True) -> dict[int, Tally]:
         """`with_records` False compares our entries with the ledger alone."""
@@ -114,26 +125,45 @@ class Comparison:
         self._strangers()
         if with_records:
             self._open_terms()
+            self._prove()
         return self.tallies
 
     # --- our entries ----------------------------------------------------------------------------
     def _sent(self) -> Iterator[tuple[int, Sent, str]]:
         """Our entries of these days, and those that the ledger shows in them."""
         rows = Posting.objects.filter(division=self.chart.division, state__in=STANDS).exclude(remote_id="")
+        rows = rows.exclude(document__in=WITHOUT_LEDGER)
         yield from self._rows(rows.filter(date__gte=self.period.begin, date__lte=self.period.end))
         others = [key for key in self.books.entries if key not in self.seen]
         for start in range(0, len(others), 400):
             yield from self._rows(rows.filter(remote_id__in=others[start : start + 400]))
 
-    def _rows(self, rows: object) -> Iterator[tuple[int, Sent, str]]:
+    def _rows(self, rows: QuerySet[Posting]) -> Iterator[tuple[int, Sent, str]]:
         names = ("pk", "lane_id", "reference", "remote_number", "date", "currency", "expected", "state", "sent_at",
-                 "remote_id")  # fmt: skip
-        for pk, lane, reference, number, day, currency, expected, state, sent_at, remote in (
-            rows.order_by("pk").values_list(*names).iterator()  # type: ignore[attr-defined]
-        ):
-            confirmed = state in {"confirmed", "reversed"}
-            is_new = not confirmed and sent_at is not None and sent_at >= self.began - LAG
-            yield lane, Sent(pk, reference, number, day, currency, expected, is_new, confirmed), remote
+                 "journal", "remote_id")  # fmt: skip
+        found = rows.order_by("pk").values_list(*names).iterator()
+        while part := list(islice(found, A_LOT)):
+            spread = self._spread([row[0] for row in part])
+            for pk, lane, reference, number, day, currency, expected, state, sent_at, journal, remote in part:
+                confirmed = state in {"confirmed", "reversed"}
+                is_new = not confirmed and sent_at is not None and sent_at >= self.began - LAG
+                own = self.chart.journals.get(journal, "")
+                sent = Sent(
+                    pk, reference, number, day, currency, expected, is_new, confirmed, spread.get(pk, {}), own
+                )  # fmt: skip
+                yield lane, sent, remote
+
+    def _spread(self, postings: Sequence[int]) -> dict[int, dict[tuple[date, str], int]]:
+        """Entries whose records are of several days: what their legs put where, by day and account."""
+        legs = Leg.objects.filter(posting__in=postings, document__in=MONEY)
+        over = set(legs.exclude(date=F("posting__date")).values_list("posting", flat=True))
+        found: dict[int, dict[tuple[date, str], int]] = {}
+        for row in map(LegRow._make, legs.filter(posting__in=over).values_list(*LegRow._fields)):
+            placed = found.setdefault(row.posting_id or 0, {})
+            for moved in ledger_leg(row, {}).parts:
+                place = row.date, moved.account
+                placed[place] = placed.get(place, 0) + moved.amount
+        return found
 
     def _compare(self, lane_id: int, sent: Sent, remote_id: str, absent: list[Sent]) -> None:
         tally, entry = self.tallies.get(lane_id), self.books.entries.get(remote_id)
@@ -143,7 +173,7 @@ class Comparison:
         if entry is None and not sent.is_new:
             absent.append(sent)
             return
-        tally.figures.find(entries.compare(sent, entry, self.chart.role_of))
+        tally.figures.find(entries.compare(sent, entry, self.chart.role_of, self.period))
         if entry is not None:
             tally.show(entry)
 
@@ -157,6 +187,16 @@ class Comparison:
         for sent in absent:
             entry = self.books.entries.get(ids.get(sent.posting, ""))
             self.tallies[lanes[sent.posting]].figures.find(entries.compare(sent, entry, self.chart.role_of))
+
+    def _prove(self) -> None:
+        """The balance of each clearing account at the end of the period: a call per thousand entries since go-live."""
+        day = min(self.period.end, clock.now().date())
+        for lane in self.chart.lanes:
+            account = clearing_proof.account_of(lane)
+            if not account.code or day < lane.go_live:
+                continue
+            if account.journal not in self.proofs:
+                self.proofs[account.journal] = clearing_proof.prove(lane, day)
 
     def _open_terms(self) -> None:
         """Of customers with an account of their own: a counter's open terms are everybody's."""
@@ -223,7 +263,7 @@ def compare(division: Division, begin: date, end: date, *, with_records: bool = 
         division=division, state__in=STANDS, date__gte=begin - AROUND, date__lte=end + AROUND
     )
     ids = dict(known.exclude(remote_id="").values_list("remote_id", "lane_id"))
-    books = Books(ids, chart.vat_accounts, chart.receivables)
+    books = Books(ids, chart.vat_accounts, chart.receivables, chart.claimed)
     reading.read(client, chart.scope, period, books)
     comparison = Comparison(chart, period, books, client, began)
     comparison.make(with_records=with_records)

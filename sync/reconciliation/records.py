@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -11,11 +12,13 @@ from zoneinfo import ZoneInfo
 from django.db.models import Q, QuerySet, Sum
 
 from sync.models import Leg, Settlement, SyncItem, SyncLane
-from sync.reconciliation import square, square_payouts, square_refunds
-from sync.reconciliation.figures import Moves
+from sync.models.invoices import InvoiceStanding
+from sync.reconciliation import choices, pools, square, square_invoices, square_payouts, square_refunds
+from sync.reconciliation.choices import DEFAULT, Chosen
+from sync.reconciliation.crediting import Credits
 from sync.reconciliation.legs import LegRow, group_of
 from sync.reconciliation.square import Group, Owed, Raw
-from sync.reconciliation.square_refunds import Returned, Sold
+from sync.reconciliation.square_refunds import Returned
 
 BATCH = 250
 # A record of another day may still owe something to this period: a payout tells of days before it, a late fee of
@@ -31,6 +34,7 @@ class ItemRow(NamedTuple):
     kind: str
     source_id: str
     parent_id: str
+    order_id: str
     receipt_number: str
     state: str
     problem_kind: str
@@ -71,8 +75,8 @@ def _batches(items: QuerySet[SyncItem]) -> Iterator[list[ItemRow]]:
 
 
 class Batch:
-    """Some records, and what Square's figures say they owe. `sold`: orders of several payments whose sale another
-    payment has told of; `unreadable`: records whose raw form is not what Square documents.
+    """Some records, their legs, and what Square's figures say they owe. `sold`: orders of several payments whose sale
+    another payment has told of; `unreadable`: records whose raw form is not what Square documents.
     """
 
     def __init__(self, lane: SyncLane, items: Sequence[ItemRow], sold: set[str]) -> None:
@@ -83,7 +87,13 @@ class Batch:
         self.unreadable: list[ItemRow] = []
         self.said = _said(self)
         self.told: dict[str, tuple[int, date]] | None = None
-        self.credits = _Credits(lane, [item for item in items if item.kind == "refund"])
+        self.rows = self._rows()
+        self.invoiced = self._invoiced()
+        self.credits = Credits(
+            lane, (item.parent_id for item in items if item.kind == "refund"),
+            (item.order_id for item in items if item.kind == "invoice"),
+        )  # fmt: skip
+        self._read_choices()
         self._work_out()
 
     def _work_out(self) -> None:
@@ -99,29 +109,61 @@ class Batch:
 
     def order_of(self, item: ItemRow) -> str:
         """The order whose sale a payment settles or a refund gives back."""
-        if item.kind == "refund":
-            return self.credits.order_of(item)
-        order = item.payload.get("order") or {}
-        return str(order.get("id") or "") if isinstance(order, dict) else ""
+        return self.credits.order_of(item.parent_id) if item.kind == "refund" else item.order_id
 
-    def legs(self) -> Iterator[LegRow]:
-        """Every leg about these records, once: their own, the sales of their orders, the late fees of payouts."""
-        orders = [key for kind, key in self.owed if kind == "sale"]
+    # --- their legs -----------------------------------------------------------------------------
+    def _rows(self) -> list[LegRow]:
+        """Every leg that may be about these records: their own, the sales of their orders, late fees of payouts."""
+        orders = {item.order_id for item in self.items} - {""}
         mine = Q(item__in=[item.pk for item in self.items])
         told = Q(order_id__in=list(self.by_source), kind="payout_entry")
         rows = Leg.objects.filter(mine | told | Q(order_id__in=orders, kind="sale"), lane=self.lane)
-        for row in map(LegRow._make, rows.values_list(*LegRow._fields).iterator()):
-            if self._is_here(row):
-                yield row
+        return [LegRow._make(row) for row in rows.values_list(*LegRow._fields).iterator()]
+
+    def _invoiced(self) -> set[str]:
+        """Orders whose sale an invoice brings."""
+        orders = {item.order_id for item in self.items} - {""}
+        rows = SyncItem.objects.filter(lane=self.lane, kind="invoice", order_id__in=orders)
+        return set(rows.values_list("order_id", flat=True))
+
+    def _read_choices(self) -> None:
+        """What the newest revision of each leg was booked by."""
+        self.sale_of: dict[str, LegRow] = {}
+        self.of_item: dict[int, dict[tuple[str, int], LegRow]] = defaultdict(dict)
+        for row in sorted((row for row in self.rows if not row.is_reversal), key=lambda row: row.ordinal):
+            if row.kind == "sale":
+                self.sale_of[row.order_id] = row
+            self.of_item[row.item_id][row.kind, place_of(row.ordinal)] = row
+
+    def chosen(self, item: ItemRow) -> Chosen:
+        """What the sale of its order and its own fees were booked by."""
+        sale = self.sale_of.get(item.order_id)
+        fees = {
+            key: choices.of_fee(row.content) for key, row in self.of_item[item.pk].items() if key[0] in FEE_KINDS
+        }  # fmt: skip
+        return replace(choices.of_sale(sale.content) if sale else DEFAULT, fees=fees)
+
+    def legs(self) -> Iterator[LegRow]:
+        """Every leg about these records, once."""
+        return (row for row in self.rows if self._is_here(row))
 
     def _is_here(self, row: LegRow) -> bool:
         """A sale is looked at with the payment that tells of it, a late fee with the payment it is about."""
-        if row.kind == "sale":
-            return ("sale", row.order_id) in self.owed or row.order_id not in self.sold
         kind, event = group_of(row)
+        if kind == "sale":
+            return (kind, event) in self.owed or self._is_nobodys(row, event)
         if row.kind == "payout_entry" and kind == "fee":
             return event in self.by_source
         return row.kind != "payout_entry" or row.item__source_id in self.by_source
+
+    def _is_nobodys(self, row: LegRow, order: str) -> bool:
+        """A sale that no figures of Square ask for is looked at with the record that booked it."""
+        return order not in self.sold and row.item__source_id in self.by_source
+
+
+def place_of(ordinal: int) -> int:
+    """A correction takes the next thousand."""
+    return ordinal % 1000
 
 
 def payment_events(batch: Batch, item: ItemRow) -> Iterable[Owed]:
@@ -129,7 +171,10 @@ def payment_events(batch: Batch, item: ItemRow) -> Iterable[Owed]:
     sells = order is not None and order["id"] not in batch.sold
     if order and len(order.get("tenders", ())) > 1 and payment.get("status") == "COMPLETED":
         batch.sold.add(order["id"])
-    events = list(square.payment_events(payment, order, item.zone, sells=sells))
+    invoiced = item.order_id in batch.invoiced
+    events = list(
+        square.payment_events(payment, order, item.zone, sells=sells, chosen=batch.chosen(item), invoiced=invoiced)
+    )
     return [*events, *_told_by_payouts(batch, item, square.own_fees(payment))] if events else []
 
 
@@ -137,9 +182,9 @@ def refund_events(batch: Batch, item: ItemRow) -> Iterable[Owed]:
     refund = item.payload["refund"]
     if refund.get("status") != "COMPLETED":
         return []
-    credit, payment = batch.credits.of(item)
     back = Returned(refund, item.payload.get("order"), item.local_day)
-    events = square_refunds.refund_events(back, credit, payment, item.zone)
+    credit, payment = batch.credits.of(item.pk, item.parent_id, back)
+    events = square_refunds.refund_events(back, credit, payment, item.zone, batch.chosen(item))
     return [*events, *_told_by_payouts(batch, item, square.own_fees(refund, sign=-1))]
 
 
@@ -147,12 +192,77 @@ def payout_events(batch: Batch, item: ItemRow) -> Iterable[Owed]:  # noqa: ARG00
     return square_payouts.payout_events(item.payload["payout"], item.payload.get("entries") or (), item.zone)
 
 
+def dispute_events(batch: Batch, item: ItemRow) -> Iterator[Owed]:
+    """One that is lost is taken off disputes, as much as payouts put there: to its customer, or to a loss."""
+    dispute = item.payload["dispute"]
+    held = -sum(amount for _, amount in _entries_of(batch, item)) if dispute.get("state") in LOST else 0
+    if held:
+        booked = next((row for (kind, _), row in batch.of_item[item.pk].items() if kind == "dispute"), None)
+        onto = "receivables" if booked and booked.debtor else "dispute_loss"
+        day = square.local(dispute["updated_at"], item.zone)
+        yield Owed(("dispute", item.source_id), day, item.currency, {"dispute": -held, onto: held})
+
+
+def _entries_of(batch: Batch, item: ItemRow) -> Iterator[tuple[str, int]]:
+    """The payout entries that name a dispute, from the raw payouts that were booked for it."""
+    legs = Leg.objects.filter(lane=batch.lane, kind="payout_entry", order_id=item.source_id, is_reversal=False)
+    seen: set[str] = set()
+    for payload in SyncItem.objects.filter(pk__in=legs.values("item")).values_list("payload", flat=True):
+        for entry in payload.get("entries") or ():
+            details = entry.get(f"type_{str(entry['type']).lower()}_details") or {}
+            if details.get("dispute_id") == item.source_id and entry["id"] not in seen:
+                seen.add(entry["id"])
+                yield entry["id"], square.amount(entry, "net_amount_money")
+
+
+def expiry_events(batch: Batch, item: ItemRow) -> Iterator[Owed]:
+    """What a person stated: the debt on the cards becomes revenue, with the VAT of its rule inside."""
+    stated = item.payload["expiry"]
+    booked = batch.of_item[item.pk].get(("breakage", 0))
+    if booked is None and item.state not in {"waiting", "extracted"}:
+        return  # single-purpose cards were revenue when they were sold
+    vat = choices.inside(stated["amount"], choices.rate_of(booked.content, "breakage") if booked else choices.ZERO)
+    moves = {"gift_card": stated["amount"], "breakage": vat - stated["amount"], "output_vat": -vat}
+    plain = {role: moved for role, moved in moves.items() if moved}
+    yield Owed(("breakage", item.source_id), date.fromisoformat(stated["on"]), stated["currency"], plain)
+
+
+def invoice_events(batch: Batch, item: ItemRow) -> Iterator[Owed]:
+    """Its sale when it is published, unless somebody else's entry is it; of a canceled one the credit, too."""
+    invoice, order = item.payload["invoice"], item.payload.get("order")
+    booked = batch.sale_of.get(item.order_id)
+    if booked is None and (_is_another_s(batch, item) or invoice["status"] not in PUBLISHED):
+        return
+    currency, content = square_invoices.currency(invoice), booked.content if booked else {}
+    if invoice["status"] == square_invoices.CANCELED:
+        whole = square_invoices.sale_of(pools.of_lines(content.get("lines") or ()), square_invoices.asked(invoice))
+    else:
+        whole = square_invoices.sale_moves(invoice, order or {}, choices.of_sale(content))
+    yield Owed(("sale", item.order_id), item.local_day, currency, whole)
+    if credit := batch.credits.canceled.get(item.order_id):
+        standing = InvoiceStanding.objects.filter(item=item.pk).first()
+        day = (standing and standing.canceled_on) or square.local(invoice["updated_at"], item.zone)
+        yield Owed(("invoice_credit", item.source_id), day, currency, credit)
+
+
+def _is_another_s(batch: Batch, item: ItemRow) -> bool:
+    standing = InvoiceStanding.objects.filter(item=item.pk, lane=batch.lane).first()
+    return standing is not None and (standing.existing_number is not None or standing.is_before_go_live)
+
+
+# Reference: square.md, DisputeState, InvoiceStatus.
+LOST = frozenset({"LOST", "ACCEPTED"})
+PUBLISHED = frozenset({"UNPAID", "PARTIALLY_PAID", "PAID", "PARTIALLY_REFUNDED", "REFUNDED", "PAYMENT_PENDING"})
+FEE_KINDS = frozenset({"fee", "app_fee", "source_fee", "refund_fee"})
 # Kind of record -> what Square's figures say of it. A kind that is not here owes nothing that anybody knows of: its
-# legs then stand in the result as unexplained.
+# legs then stand in the result as unexplained. An order moves no ledger account.
 EVENTS: Mapping[str, Callable[[Batch, ItemRow], Iterable[Owed]]] = {
     "payment": payment_events,
     "refund": refund_events,
     "payout": payout_events,
+    "dispute": dispute_events,
+    "expiry": expiry_events,
+    "invoice": invoice_events,
 }
 
 
@@ -207,51 +317,3 @@ def _event(entry: Raw) -> str:
     """The refund or payment that an entry names in the details of its type."""
     details: Raw = entry.get(f"type_{str(entry['type']).lower()}_details") or {}
     return str(details.get("refund_id") or details.get("payment_id") or "")
-
-
-# --- what a refund takes back of its sale -------------------------------------------------------
-class _Credits:
-    """The refunds of the sales that some refunds belong to, credited in the order they came."""
-
-    def __init__(self, lane: SyncLane, refunds: Sequence[ItemRow]) -> None:
-        self.moves: dict[int, Moves] = {}
-        self.payments: dict[str, Raw] = {}
-        self.orders: dict[str, Raw | None] = {}
-        if refunds:
-            self._read(lane, {item.parent_id for item in refunds if item.parent_id})
-
-    def of(self, item: ItemRow) -> tuple[Moves, Raw | None]:
-        back = Returned(item.payload["refund"], item.payload.get("order"), item.local_day)
-        moves = self.moves.get(item.pk)
-        return (Sold(None).credit(back) if moves is None else moves), self.payments.get(item.parent_id)
-
-    def order_of(self, item: ItemRow) -> str:
-        order = self.orders.get(item.parent_id)
-        return str(order["id"]) if order else ""
-
-    def _read(self, lane: SyncLane, parents: set[str]) -> None:
-        held = SyncItem.objects.filter(lane=lane, source_id__in=parents).values_list("source_id", "payload")
-        for source_id, payload in held:
-            self.payments[source_id], self.orders[source_id] = payload["payment"], payload.get("order")
-        sold: dict[str, Sold] = {}
-        for pk, parent, payload, day in self._all(lane):
-            if payload["refund"].get("status") == "COMPLETED":
-                order = self._order_of(parent)
-                sale = sold.setdefault(order["id"] if order else parent, Sold(order))
-                self.moves[pk] = sale.credit(Returned(payload["refund"], payload.get("order"), day))
-
-    def _all(self, lane: SyncLane) -> Iterator[tuple[int, str, Raw, date]]:
-        """Also those of the other payments of a sale."""
-        tenders = {tender["id"] for order in self.orders.values() if order for tender in order.get("tenders", ())}
-        rows = SyncItem.objects.filter(lane=lane, kind="refund", parent_id__in={*self.payments, *tenders})
-        return iter(rows.order_by("pk").values_list("pk", "parent_id", "payload", "local_day"))
-
-    def _order_of(self, payment: str) -> Raw | None:
-        if payment in self.orders:
-            return self.orders[payment]
-        found = (
-            order
-            for order in self.orders.values()
-            if order and any(tender["id"] == payment for tender in order.get("tenders", ()))
-        )
-        return next(found, None)

@@ -8,17 +8,29 @@ Reference: square.md 3.2, 3.3 (returns); bookkeeping section 2 "refund".
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
-from decimal import ROUND_FLOOR, ROUND_HALF_UP, Decimal
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from sync.reconciliation import pools
+from sync.reconciliation.choices import DEFAULT, ZERO, Chosen, inside
 from sync.reconciliation.figures import Moves
-from sync.reconciliation.square import Owed, Raw, amount, fee_events, place_of
+from sync.reconciliation.pools import Pool
+from sync.reconciliation.square import (
+    Owed,
+    Raw,
+    amount,
+    cards_spent,
+    fee_events,
+    kept,
+    place_of,
+    sale_moves,
+)
 
-# (role, rate of the tax) -> [gross, of it VAT]
-Pool = dict[tuple[str, str], list[int]]
+# Orders on which a payment is no sale yet, or never was.
+NO_SALE = frozenset({"OPEN", "CANCELED"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,53 +41,117 @@ class Returned:
     order: Raw | None
     day: date
 
+    @property
+    def is_exchange(self) -> bool:
+        return is_exchange(self.order)
+
+
+def is_exchange(order: Raw | None) -> bool:
+    return bool(order and order.get("returns") and (order.get("line_items") or order.get("service_charges")))
+
+
+class Credit(NamedTuple):
+    """What a refund takes back: of the sale, beside its invoice, and of a single-purpose card that it went onto."""
+
+    moves: Moves
+    beside: Moves
+    was_card: bool = False
+
 
 @dataclass(slots=True)
 class Sold:
-    """A sale and its refunds so far. Refunds must be credited in the order they came."""
+    """A sale and its refunds so far. Refunds must be credited in the order they came.
+
+    `pool`: what the sale held, None to work it out from its order; `onto_card`: single-purpose cards were spent on it.
+    """
 
     order: Raw | None
+    chosen: Chosen = DEFAULT
+    pool: Pool | None = None
     credited: list[tuple[str, Pool]] = field(default_factory=list)
+    back_on_cards: int = 0
 
-    def credit(self, back: Returned) -> Moves:
+    @property
+    def is_deposit(self) -> bool:
+        return self.pool is None and bool(self.order) and (self.order or {}).get("state") in NO_SALE
+
+    def credit(self, back: Returned, *, onto_card: bool = False) -> Credit:
         """What this refund takes back of revenue, VAT, tips; without a sale at hand, all of it as revenue."""
         wanted = amount(back.refund, "amount_money")
-        if self.order is None:
-            return {"revenue": wanted, "receivables": -wanted}
-        left = _less(_pool_of_sale(self.order), [pool for _, pool in self.credited])
-        taken = self._taken(back, left, wanted)
+        if self.is_deposit:
+            return Credit({}, {})
+        if self.order is None and self.pool is None:
+            return Credit({"revenue": wanted, "receivables": -wanted}, {})
+        taken = self._taken(back, self._left(), wanted)
         self.credited.append((str(back.refund.get("order_id", "")), taken))
-        moved: Counter[str] = Counter(receivables=-wanted)
-        for (role, _), (gross, vat) in taken.items():
-            moved[role] += gross - vat
-            moved["output_vat"] += vat
-        return moved
+        beside = pools.beside(taken)
+        credited = {key: held for key, held in taken.items() if key not in beside}
+        moved = Counter(pools.moves(credited))
+        moved["receivables"] -= pools.gross(credited)
+        was_card = onto_card and self.chosen.card is not None
+        if was_card:
+            self._onto_card(moved, wanted)
+        return Credit(_plain(moved), pools.moves(beside), was_card)
+
+    def cancel(self, unpaid: int) -> Moves:
+        """The credit of what nobody paid of a canceled invoice: of the goods alone."""
+        left = {key: held for key, held in self._left().items() if key[1] != pools.BESIDE}
+        taken = pools.part(left, unpaid)
+        self.credited.append(("", taken))
+        return _plain({**pools.moves(taken), "receivables": -unpaid})
+
+    def exchange(self, order: Raw) -> None:
+        """Goods that came back in exchange: later refunds find that much less."""
+        self.credited.append(("", pools.of_return(order, self.chosen)))
+
+    def _left(self) -> Pool:
+        whole = pools.of_sale(self.order or {}, self.chosen) if self.pool is None else self.pool
+        return pools.less(whole, [pool for _, pool in self.credited])
 
     def _taken(self, back: Returned, left: Pool, wanted: int) -> Pool:
-        if wanted == _gross(left):
+        if wanted == pools.gross(left):
             return left
         shared = [pool for order, pool in self.credited if order and order == back.refund.get("order_id")]
-        items = _less(_pool_of_return(back.order), shared) if back.order else {}
-        if items and _gross(items) >= wanted and _holds(left, items):
-            return _part(items, wanted)
-        return _part(left, wanted)
+        items = pools.less(pools.of_return(back.order, self.chosen), shared) if back.order else {}
+        if items and pools.gross(items) >= wanted and pools.holds(left, items):
+            return pools.part(items, wanted)
+        return pools.part(left, wanted)
+
+    def _onto_card(self, moved: Counter[str], wanted: int) -> None:
+        """The card's sale, credited when it was spent, stands again."""
+        spent = sum(cards_spent(self.order or {})) - self.back_on_cards
+        share = min(wanted, spent) if spent > 0 else wanted
+        vat = inside(share, self.chosen.card or ZERO)
+        moved["gift_card"] -= share - vat
+        moved["output_vat"] -= vat
+        moved["receivables"] += share
+        self.back_on_cards += share
 
 
-def refund_events(back: Returned, credit: Moves, payment: Raw | None, zone: ZoneInfo) -> Iterator[Owed]:
-    """The credit as `Sold` worked it out, the money and the fees of a completed refund."""
+def refund_events(
+    back: Returned, credit: Credit, payment: Raw | None, zone: ZoneInfo, chosen: Chosen = DEFAULT
+) -> Iterator[Owed]:
+    """The credit as `Sold` worked it out, the money and the fees of a completed refund; of an exchange its net."""
     refund, day = back.refund, back.day
     currency, wanted = refund["amount_money"]["currency"], amount(back.refund, "amount_money")
-    yield Owed(("refund", refund["id"]), day, currency, credit)
-    if place := _place(refund, payment):
-        yield Owed(("refund_money", refund["id"]), day, currency, {place: -wanted, "receivables": wanted})
-    group = ("fee", refund["id"])
-    yield from fee_events(refund.get("processing_fee", ()), group, day, currency, zone)
+    if back.is_exchange and back.order:
+        sold = sale_moves(back.order, chosen, paid=-wanted)
+        yield Owed(("sale", back.order["id"]), day, currency, sold)
+    elif credit.moves:
+        yield Owed(("refund", refund["id"]), day, currency, credit.moves)
+    place = "" if credit.was_card else place_back(refund, payment)
+    if place:
+        owed = wanted - sum(credit.beside.values())
+        moves = _plain(Counter({place: -wanted, "receivables": owed, **credit.beside}))
+        yield Owed(("refund_money", refund["id"]), day, currency, moves)
+    group, fees = ("fee", refund["id"]), refund.get("processing_fee", ())
+    yield from fee_events(fees, group, day, currency, zone, chosen=chosen, kind="refund_fee")
     if given := amount(refund, "app_fee_money"):
-        yield Owed(group, day, currency, {"platform_fee": -given, "clearing": given})
+        yield Owed(group, day, currency, kept(-given, chosen.fee("app_fee"), "platform_fee"))
 
 
-def _place(refund: Raw, payment: Raw | None) -> str:
-    """Square details the destination only when it is not where the money came from."""
+def place_back(refund: Raw, payment: Raw | None) -> str:
+    """Where the money went. Square details the destination only when it is not where the money came from."""
     kind, details = refund.get("destination_type", ""), refund.get("destination_details", {})
     came = place_of(payment) if payment else "clearing"
     if kind == "CARD":
@@ -85,90 +161,5 @@ def _place(refund: Raw, payment: Raw | None) -> str:
     return place_of({"source_type": kind}) if kind else came
 
 
-def _pool_of_sale(order: Raw) -> Pool:
-    rates = _rates(order.get("taxes", ()))
-    pool: Pool = {}
-    for line in order.get("line_items", ()):
-        _put(pool, "gift_card" if line.get("item_type") == "GIFT_CARD" else "revenue", line, rates)
-    for charge in order.get("service_charges", ()):
-        if charge.get("treatment_type") != "APPORTIONED_TREATMENT":
-            _put(pool, "service_charge", charge, rates)
-    tenders = order.get("tenders", ())
-    tips, paid = (sum(amount(tender, name) for tender in tenders) for name in ("tip_money", "amount_money"))
-    _plain(pool, "tips", tips)
-    _plain(pool, "rounding", paid - _gross(pool))
-    return pool
-
-
-def _pool_of_return(order: Raw) -> Pool:
-    """Empty when Square does not say which items came back."""
-    pool: Pool = {}
-    for back in order.get("returns", ()):
-        rates = _rates(back.get("return_taxes", ()))
-        lines = back.get("return_line_items", ())
-        if any(line.get("item_type") == "CUSTOM_AMOUNT" and not line.get("source_line_item_uid") for line in lines):
-            return {}
-        for line in lines:
-            _put(pool, "gift_card" if line.get("item_type") == "GIFT_CARD" else "revenue", line, rates)
-        for charge in back.get("return_service_charges", ()):
-            if charge.get("treatment_type") != "APPORTIONED_TREATMENT":
-                _put(pool, "service_charge", charge, rates)
-        _plain(pool, "tips", sum(amount(tip, "applied_money") for tip in back.get("return_tips", ())))
-        _plain(pool, "rounding", amount(back.get("rounding_adjustment", {}), "amount_money"))
-    return pool
-
-
-def _rates(taxes: Sequence[Raw]) -> Mapping[str | None, str]:
-    return {tax.get("uid"): str(Decimal(tax.get("percentage") or 0).normalize()) for tax in taxes}
-
-
-def _put(pool: Pool, role: str, part: Raw, rates: Mapping[str | None, str]) -> None:
-    rate = ",".join(rates.get(tax.get("tax_uid"), "?") for tax in part.get("applied_taxes", ()))
-    held = pool.setdefault((role, "0" if rate == "" else rate), [0, 0])
-    held[0] += amount(part, "total_money")
-    held[1] += amount(part, "total_tax_money")
-
-
-def _plain(pool: Pool, role: str, gross: int) -> None:
-    if gross:
-        pool.setdefault((role, "0"), [0, 0])[0] += gross
-
-
-def _gross(pool: Pool) -> int:
-    return sum(gross for gross, _ in pool.values())
-
-
-def _less(pool: Pool, taken: Sequence[Pool]) -> Pool:
-    left = {key: list(held) for key, held in pool.items()}
-    for one in taken:
-        for key, (gross, vat) in one.items():
-            held = left.setdefault(key, [0, 0])
-            held[0] -= gross
-            held[1] -= vat
-    return {key: held for key, held in left.items() if held[0] or held[1]}
-
-
-def _holds(left: Pool, items: Pool) -> bool:
-    return all(
-        key[0] == "rounding" or (key in left and gross <= left[key][0] and vat <= left[key][1])
-        for key, (gross, vat) in items.items()
-    )
-
-
-def _part(pool: Pool, wanted: int) -> Pool:
-    """Largest remainder over the gross of each rate, its VAT in proportion, half-up."""
-    weights = {key: max(gross, 0) for key, (gross, _) in pool.items()}
-    whole = sum(weights.values())
-    if wanted == _gross(pool) or not whole:
-        return pool
-    exact = {key: Decimal(wanted) * weight / whole for key, weight in weights.items()}
-    parts = {key: int(value.quantize(Decimal(1), ROUND_FLOOR)) for key, value in exact.items()}
-    neediest = sorted(exact, key=lambda key: parts[key] - exact[key])
-    for key in neediest[: wanted - sum(parts.values())]:
-        parts[key] += 1
-    return {key: [part, _vat(pool[key], part)] for key, part in parts.items() if part}
-
-
-def _vat(held: Sequence[int], part: int) -> int:
-    gross, vat = held
-    return int((Decimal(vat) * part / gross).quantize(Decimal(1), ROUND_HALF_UP)) if gross else 0
+def _plain(moved: Counter[str] | dict[str, int]) -> Moves:
+    return {role: moving for role, moving in moved.items() if moving}

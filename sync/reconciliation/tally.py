@@ -57,7 +57,7 @@ class Tally:
         """A leg that stands in Exact."""
         row = leg.row
         if row.order_id and (owing := sum(amount for _, amount in leg.owing())):
-            self._open(row.order_id, row.currency, owing)
+            self._open(leg.order, row.currency, owing)
         if row.date not in self.period:
             return
         for part in leg.parts:

@@ -87,6 +87,7 @@ def compare(lane_id: int, books: dict[str, Any]) -> dict[str, int]:
     from config.demo import report
     from sync.models import SyncLane
 
-    found = report.compare(SyncLane.objects.get(pk=lane_id), **books)
+    held = report.Held(payments=books["payments"], orders=books["orders"])
+    found = report.compare(SyncLane.objects.get(pk=lane_id), held, books["lines"])
     unbooked = sum(abs(row.waiting) for row in found.rows)
     return {"difference": sum(abs(row.difference) for row in found.rows) + unbooked, "doubled": found.doubled}

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from config.demo import report as reports
-from config.demo.report import Report
+from config.demo.report import Held, Report
 from connections.providers.square.client import OPERATIONS
 from connections.sandbox.generator import generate
 from sync.models import Posting, SyncItem
@@ -37,10 +37,7 @@ def a_month(world: World, payments: int, *, days: int = DAYS, **choices: object)
 
 
 def compared(world: World) -> Report:
-    square = world.sandbox.square
-    payments = square.payments()
-    orders = {key: square.order(key) for key in {row["order_id"] for row in payments}}
-    return reports.compare(world.shop.lane, payments=payments, orders=orders, lines=world.books.lines())
+    return reports.compare(world.shop.lane, Held.of(world.sandbox.square), world.books.lines())
 
 
 @pytest.mark.accepts("S000-01", "S000-17", "S000-39", "S000-42", "S002-14")

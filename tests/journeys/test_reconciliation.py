@@ -14,7 +14,6 @@ from django.core.management.base import CommandError
 
 from connections.sandbox.generator import generate
 from connections.sandbox.square import TenderSpec
-from mappings.models import GLMapping, LedgerAccount
 from sync.models import Leg, Posting, SyncItem
 from sync.models.reconciliation import Reconciliation
 from tests.journeys.pages import page_of, words
@@ -239,10 +238,6 @@ def test_subscriptions_disputes_and_unknown_entries_of_payouts_tie_too(world, se
         square.add_payout_entry(kind, amount, location="Amsterdam", at=end)
     square.dispute(next(row["id"] for row in square.payments() if row["source_type"] == "CARD"), 300, at=end)
     world.furnish(go_live=month.days[0])
-    suspense = LedgerAccount.objects.get(division=world.shop.division, code="2990")
-    GLMapping.objects.create(
-        division=world.shop.division, role="dispute", account=suspense, effective_from=date(2020, 1, 1)
-    )
     for place in ("Amsterdam", "Utrecht"):
         square.pay_out(place, at=world.timeline.now())
     world.close_days()

@@ -1,4 +1,4 @@
-"""`manage.py demo`: a month of a shop's payments, booked for real against stand-ins of Square and Exact Online."""
+"""`manage.py demo`: a month of a shop, booked for real against stand-ins of Square and Exact Online."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from config.demo import report as reports
 from config.demo import shop as shops
 from config.demo import stage
-from config.demo.report import Report
+from config.demo.report import Held, Report
 from config.demo.shop import Shop
 from connections import clock
 from connections.sandbox.app import Sandbox
@@ -30,6 +30,8 @@ from sync import actions
 from sync.models import SyncRun
 
 DAYS = 30
+# Of a hundred payments, so many come back in part or whole; and so many invoices are sent beside them.
+SHARE = 0.05
 # A day is summed up six hours after it ended: with this distance every generated day is closed.
 SETTLED = timedelta(hours=30)
 PATIENCE = 600.0
@@ -79,8 +81,13 @@ class Command(BaseCommand):
     def _open_shop(self, sandbox: Sandbox, *, payments: int, seed: int) -> Shop:
         customers = shops.found(sandbox)
         end = clock.now() - SETTLED
-        month = generate(sandbox.square, seed=seed, payments=payments, days=DAYS, end=end, customers=customers)
-        self._say(f"{month.payments} payments over {len(month.days)} days at {len(month.locations)} locations")
+        month = generate(
+            sandbox.square, seed=seed, payments=payments, days=DAYS, end=end, customers=customers, refunds=SHARE,
+            invoices=SHARE, payouts=True,
+        )  # fmt: skip
+        made = f"{month.payments} payments, {len(month.refunds)} refunds, {len(month.invoices)} invoices"
+        places = f"over {len(month.days)} days at {len(month.locations)} locations"
+        self._say(f"{made} and {len(month.payouts)} payouts {places}")
         return shops.furnish(sandbox, go_live=month.days[0], customers=customers)
 
     def _book(self, shop: Shop) -> SyncRun:
@@ -102,10 +109,8 @@ class Command(BaseCommand):
 
     def _compare(self, shop: Shop, sandbox: Sandbox) -> Report:
         """Straight from what the stand-ins hold, past every client of ours."""
-        payments = sandbox.square.payments()
-        orders = {order_id: sandbox.square.order(order_id) for order_id in {row["order_id"] for row in payments}}
         lines = sandbox.exact.site(shops.REGION).division(shops.DIVISION).lines()
-        return reports.compare(shop.lane, payments=payments, orders=orders, lines=lines)
+        return reports.compare(shop.lane, Held.of(sandbox.square), lines)
 
     def _write(self, found: Report, path: Path | None, *, exact_calls: int, square_calls: int) -> None:
         names = ("square", "waiting", "postings", "exact", "difference")
@@ -113,7 +118,8 @@ class Command(BaseCommand):
         for row in found.rows:
             figures = "".join(f"{reports.money(getattr(row, name)):>13}" for name in names)
             self.stdout.write(f"{row.role.replace('_', ' '):<18}{figures}")
-        self.stdout.write(f"\n{found.payments} payments, {found.waiting} wait, {found.doubled} entries doubled.")
+        held = ", ".join(f"{count} {kind}" for kind, count in found.records.items())
+        self.stdout.write(f"\n{held}: {found.waiting} wait, {found.doubled} entries doubled.")
         if path:
             data = found.as_json(exact_calls=exact_calls, square_calls=square_calls)
             path.write_text(json.dumps(data, indent=2) + "\n")

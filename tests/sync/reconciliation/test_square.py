@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -10,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.reconciliation import square, square_payouts
+from sync.reconciliation import pools, square, square_payouts
+from sync.reconciliation.choices import Chosen
 from sync.reconciliation.square_refunds import Returned, Sold
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
@@ -166,7 +168,7 @@ def back(amount: int, returned: dict[str, Any] | None = None, key: str = "R1") -
 
 def test_a_refund_by_amount_is_shared_over_the_rates():
     """Shares 5.33 / 2.76 / 1.91; VAT 0.93 and 0.23."""
-    moves = Sold(SALE).credit(back(1000))
+    moves = Sold(SALE).credit(back(1000)).moves
     assert moves == {"receivables": -1000, "revenue": 440 + 253 + 191, "output_vat": 93 + 23}
 
 
@@ -177,11 +179,11 @@ def test_a_refund_by_items_is_what_square_states_of_them():
              "return_taxes": [{"uid": "9", "percentage": "9"}]}
         ]
     }  # fmt: skip
-    assert Sold(SALE).credit(back(1295, returned)) == {"receivables": -1295, "revenue": 1188, "output_vat": 107}
+    assert Sold(SALE).credit(back(1295, returned)).moves == {"receivables": -1295, "revenue": 1188, "output_vat": 107}
 
 
 def test_a_refund_of_an_unknown_sale_is_revenue_whole():
-    assert Sold(None).credit(back(1000)) == {"receivables": -1000, "revenue": 1000}
+    assert Sold(None).credit(back(1000)).moves == {"receivables": -1000, "revenue": 1000}
 
 
 @given(st.lists(st.integers(1, 2000), min_size=1, max_size=6))
@@ -192,7 +194,7 @@ def test_all_refunds_of_a_sale_add_up_to_it(parts):
     for place, part in enumerate([*parts, 10_000]):
         amount = min(part, left)
         if amount:
-            moves = sold.credit(back(amount, key=f"R{place}"))
+            moves = sold.credit(back(amount, key=f"R{place}")).moves
             left -= amount
             for role in given_back:
                 given_back[role] += moves.get(role, 0)
@@ -237,3 +239,79 @@ def test_the_table_of_types_agrees_with_the_one_that_books():
         if booked.check is Check.NOTHING:
             assert square_payouts.role_of(kind) == booked.role, kind
     assert square_payouts.role_of("NEWER_THAN_THE_TABLE") == "suspense"
+
+
+# --- booked by another choice ------------------------------------------------------------------------
+R21 = Decimal(21)
+TAXES = [{"uid": "21", "percentage": "21", "type": "INCLUSIVE"}]
+CHOSEN = {
+    # Tip 12.10 kept at 21 %: 10.00 and 2.10.
+    "tips kept": (
+        order([line("21", 2500, 434)], [(3710, 1210)]),
+        Chosen(tips=R21),
+        {"revenue": -2066, "output_vat": -434 - 210, "tips": -1000, "receivables": 3710},
+    ),
+    # 50.00 for 40.00: 41.32 and 8.68 before, 33.06 and 6.94 after; the discount is 8.26.
+    "discount apart": (
+        order([line("21", 4000, 694, total_discount_money=eur(1000))], [(4000, 0)], taxes=TAXES),
+        Chosen(is_contra=True),
+        {"revenue": -4132, "discount": 826, "output_vat": -694, "receivables": 4000},
+    ),
+    # A card of 50.00 that is revenue at once: 41.32 and 8.68.
+    "single-purpose card sold": (
+        order([line("", 5000, 0, item_type="GIFT_CARD")], [(5000, 0)]),
+        Chosen(card=R21),
+        {"gift_card": -4132, "output_vat": -868, "receivables": 5000},
+    ),
+    # Sold for 45.00, it holds 50.00: 41.32 and 8.68; paid 37.19 and 7.81; the discount is 4.13.
+    "single-purpose card sold for less": (
+        order([line("", 4500, 0, item_type="GIFT_CARD", total_discount_money=eur(500))], [(4500, 0)]),
+        Chosen(card=R21),
+        {"gift_card": -4132, "discount": 413, "output_vat": -781, "receivables": 4500},
+    ),
+    # A debt of 50.00 for 45.00: the 5.00 are the seller's.
+    "card sold for less": (
+        order([line("", 4500, 0, item_type="GIFT_CARD", total_discount_money=eur(500))], [(4500, 0)]),
+        Chosen(),
+        {"gift_card": -5000, "discount": 500, "receivables": 4500},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CHOSEN)
+def test_a_sale_moves_what_it_was_booked_by(name):
+    sold, chosen, expected = CHOSEN[name]
+    assert square.sale_moves(sold, chosen) == expected
+    assert sum(expected.values()) == 0
+
+
+def test_a_single_purpose_card_that_is_spent_is_credited_with_the_sale_and_nothing_is_received():
+    """25.00 paid with the card: 20.66 and 4.34 of it are given back in the same entry."""
+    sold = order([line("21", 2500, 434)], [(2500, 0)])
+    sold["tenders"][0]["type"] = "SQUARE_GIFT_CARD"
+    assert square.sale_moves(sold, Chosen(card=R21)) == {"revenue": -2066, "gift_card": 2066}
+
+
+# 1.21 with 21 % inside: 1.00 and 0.21 to claim; what comes back owes it again.
+@pytest.mark.parametrize(
+    ("charged", "moves"),
+    [
+        (121, {"processing_fee": 100, "input_vat": 21, "clearing": -121}),
+        (-121, {"processing_fee": -100, "output_vat": -21, "clearing": 121}),
+    ],
+)
+def test_the_vat_inside_a_fee_is_taken_out_of_it(charged, moves):
+    assert square.kept(charged, R21, "processing_fee") == moves
+
+
+def test_what_an_invoice_brought_beside_it_goes_back_with_the_money():
+    """Invoice 25.00 with a tip of 5.00: of 12.00 given back 10.00 are goods (8.26 + 1.74) and 2.00 tip."""
+    paid = order([line("21", 2500, 434)], [(3000, 500)])
+    sold = Sold(paid, pool=pools.of_invoice(paid, Chosen(), 2500))
+    credit = sold.credit(back(1200))
+    assert credit.moves == {"revenue": 826, "output_vat": 174, "receivables": -1000}
+    assert credit.beside == {"tips": 200}
+
+
+def test_a_deposit_that_goes_back_credits_no_sale():
+    assert Sold({**SALE, "state": "OPEN"}).credit(back(1000)).moves == {}
