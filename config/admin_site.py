@@ -21,43 +21,20 @@ from config.signin import has_shown_factor
 
 # Apps whose own pages would do harm: a queue schedule can run any function, an authenticator holds secrets.
 HIDDEN = frozenset({"django_q", "account", "mfa"})
-MENU = {
-    "sync": (
-        "Bookings",
-        (
-            "SyncItem",
-            "Posting",
-            "Month",
-            "Reconciliation",
-            "SyncRun",
-            "SyncLane",
-            "InvoiceStanding",
-            "OrderRecord",
-            "LateArrival",
-            "Deposit",
-            "Expiry",
-            "ClearingProof",
-            "ClearingOpening",
-        ),
-    ),
-    "mappings": (
-        "Mappings",
-        (
-            "GLMapping",
-            "CustomerMapping",
-            "ItemMapping",
-            "Convention",
-            "TenderJournal",
-            "LedgerAccount",
-            "VatCode",
-            "Journal",
-            "DebtorAccount",
-        ),
-    ),
-    "connections": ("Connections", ("Connection", "Division", "Location", "VendorCall")),
-    "audit": ("Audit", ("AuditEntry",)),
-    "auth": ("People", ("User", "Group")),
-}
+# (title, app, models): the groups of the menu in the order of the work. What an app has beside these follows its last.
+MENU = (
+    ("Bookings", "sync", ("SyncItem", "Posting", "InvoiceStanding", "OrderRecord", "Deposit", "Expiry")),
+    ("Months and reports", "sync",
+     ("Month", "Reconciliation", "ClearingProof", "ClearingOpening", "LateArrival")),
+    ("Lanes and runs", "sync", ("SyncLane", "SyncRun")),
+    ("Mappings", "mappings", ("GLMapping", "CustomerMapping", "ItemMapping", "Convention", "TenderJournal")),
+    ("As read from Exact", "mappings", ("LedgerAccount", "VatCode", "Journal", "DebtorAccount")),
+    ("Connections", "connections", ("Connection", "Division", "Location", "VendorCall")),
+    ("Audit", "audit", ("AuditEntry",)),
+    ("People", "auth", ("User", "Group")),
+)  # fmt: skip
+# Reached from what they belong to: without it a row of theirs says nothing.
+BELOW_OTHERS = frozenset({"PlannedEntry"})
 
 
 class BackOffice(admin.AdminSite):
@@ -127,11 +104,21 @@ class BackOffice(admin.AdminSite):
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
         """The menu in the order of the work, with what is looked up rarely after it."""
         apps = {app["app_label"]: app for app in super().get_app_list(request, app_label)}
-        ordered = [apps.pop(label) for label in MENU if label in apps]
-        for app in ordered:
-            app["name"], names = MENU[app["app_label"]]
-            app["models"] = _in_order(app["models"], names)
-        return [*ordered, *apps.values()]
+        groups = [found for group in MENU if (found := _group(apps, *group))]
+        return [*groups, *(app for label, app in apps.items() if label not in {group[1] for group in MENU})]
+
+
+def _group(apps: Mapping[str, Any], title: str, label: str, names: tuple[str, ...]) -> dict[str, Any] | None:
+    """Of an app the models of one group, and in its last group also those that no group names."""
+    if label not in apps:
+        return None
+    named = {name for _, other, group in MENU if other == label for name in group} | BELOW_OTHERS
+    takes_rest = names == [group for _, other, group in MENU if other == label][-1]
+    chosen = [
+        model for model in apps[label]["models"]
+        if model["object_name"] in names or (takes_rest and model["object_name"] not in named)
+    ]  # fmt: skip
+    return {**apps[label], "name": title, "models": _in_order(chosen, names)} if chosen else None
 
 
 def _in_order(models: Iterable[Any], names: tuple[str, ...]) -> list[Any]:

@@ -75,7 +75,12 @@ def _record_tiles(causes: Sequence[Cause], days: Sequence[health.Day]) -> list[T
     waiting = sum(cause.count for cause in causes if cause.needs_a_person)
     booked = sum(day.booked for day in days)
     plans = health.plans_to_approve()
-    waits = Tile(number(plans), "plans wait for approval", list_url(SyncRun, state__exact="planned"), "wait")
+    waits = Tile(
+        number(plans),
+        "plan waits for approval" if plans == 1 else "plans wait for approval",
+        list_url(SyncRun, state__exact="planned"),
+        "wait",
+    )
     return [
         Tile(
             number(waiting),
@@ -91,7 +96,18 @@ def _record_tiles(causes: Sequence[Cause], days: Sequence[health.Day]) -> list[T
 
 def _invoice_tiles(leftovers: int) -> list[Tile]:
     url = list_url(InvoiceStanding, stands="leftovers")
-    return [Tile(number(leftovers), "invoices left open in Exact", url, "wait")] if leftovers else []
+    return (
+        [
+            Tile(
+                number(leftovers),
+                "invoice left open in Exact" if leftovers == 1 else "invoices left open in Exact",
+                url,
+                "wait",
+            )
+        ]
+        if leftovers
+        else []
+    )
 
 
 def _underway(days: Sequence[health.Day]) -> dict[str, str]:
@@ -257,7 +273,7 @@ def _months() -> list[Notice]:
         Notice(
             f"{row} {'changed after its sign-off' if row.disturbed else 'does not tie'}",
             row.disturbed
-            or f"{number(row.reconciliation.findings)} differences between Square and Exact need a person.",
+            or f"Differences between Square and Exact that need a person: {number(row.reconciliation.findings)}.",
             admin_url(Month, row.pk),
             "bad",
         )

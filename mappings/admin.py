@@ -212,6 +212,7 @@ class ItemMappingAdmin(DecisionAdmin):
     search_help_text = "Square catalogue id, beginning of the name, or code of the Exact item"
     autocomplete_fields = ("item",)
     readonly_fields = ("candidates_shown", "decided_by", "decided_at")
+    introduction = "Which Exact item each Square article is. Only orders that are written with their items use it."
     empty = "No article is mapped. Only lanes that write orders with their items need it; articles then wait here."
     fieldsets = (
         ("In Square", {"fields": ("merchant", "square_item", "square_name")}),

@@ -154,6 +154,7 @@ class ConventionAdmin(DecisionAdmin):
     list_filter = ("division",)
     list_select_related = ("division",)
     readonly_fields = ("decided_by", "decided_at")
+    introduction = "How a division books what countries and firms book differently. The newest that has begun counts."
     empty = (
         "No conventions have been set: the defaults count. Fees are gross without VAT, tips are owed to staff, "
         "discounts are netted, and gift cards are a debt until they are spent."
@@ -192,6 +193,7 @@ class TenderJournalAdmin(DecisionAdmin):
     list_filter = ("division",)
     list_select_related = ("division",)
     readonly_fields = ("decided_by", "decided_at")
+    introduction = "Gift cards and external tenders whose money is booked in a journal of its own, and not in clearing."
     empty = (
         "No tender has a journal of its own. Gift cards and external tenders pass through the clearing journal as two "
         "lines that come to nothing."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 
@@ -248,13 +247,14 @@ class SetUp:
 def set_up() -> SetUp:
     """Which steps of setting up are done."""
     live = Connection.objects.filter(status=Connection.Status.LIVE).order_by()
-    steps: Sequence[QuerySet[Connection] | QuerySet[Division] | QuerySet[GLMapping] | QuerySet[SyncLane]] = (
-        live.filter(system=Connection.System.SQUARE),
-        live.filter(system=Connection.System.EXACT),
-        Division.objects.filter(is_pinned=True).order_by(),
-        GLMapping.objects.filter(status=Decision.MATCHED).order_by(),
-        SyncLane.objects.filter(Exists(LaneLocation.objects.filter(lane=OuterRef("pk")))).order_by(),
-        SyncLane.objects.filter(is_enabled=True).order_by(),
+    systems = set(live.values_list("system", flat=True))
+    feeds = Exists(LaneLocation.objects.filter(lane=OuterRef("pk")))
+    lanes = list(SyncLane.objects.order_by().values_list(feeds, "is_enabled"))
+    return SetUp(
+        Connection.System.SQUARE in systems,
+        Connection.System.EXACT in systems,
+        Division.objects.filter(is_pinned=True).order_by().exists(),
+        GLMapping.objects.filter(status=Decision.MATCHED).order_by().exists(),
+        any(is_fed for is_fed, _ in lanes),
+        any(is_enabled for _, is_enabled in lanes),
     )
-    done = [step.exists() for step in steps]
-    return SetUp(*done)

@@ -65,7 +65,7 @@ class NamedAutocomplete(AutocompleteSelect):
 
 class BackOfficeAdmin(_ModelAdmin):
     """`exact_search`: lookups compared for equality (so that an index answers), or functions term -> primary keys.
-    `empty`: what a list without any row says, and what to do next.
+    `empty`: what a list without any row says, and what to do next. `introduction`: what stands in the list, above it.
     """
 
     paginator = BoundedPaginator
@@ -77,6 +77,7 @@ class BackOfficeAdmin(_ModelAdmin):
     confirmed_actions: Sequence[ConfirmedAction] = ()
     formfield_overrides = {TextField: {"widget": AdminTextareaWidget(attrs={"rows": 3})}}
     empty = ""
+    introduction = ""
 
     # --- search ----------------------------------------------------------------------------------
     def get_search_fields(self, request: HttpRequest) -> list[str] | tuple[str, ...]:
@@ -157,7 +158,11 @@ class BackOfficeAdmin(_ModelAdmin):
     def changelist_view(self, request: HttpRequest, extra_context: Mapping[str, Any] | None = None) -> HttpResponse:
         if ERROR_FLAG in request.GET:
             messages.warning(request, "What you searched or filtered by cannot be read. This is the whole list.")
-        named = {"title": capfirst(str(self.opts.verbose_name_plural)), "empty": self.empty}
+        named = {
+            "title": capfirst(str(self.opts.verbose_name_plural)),
+            "empty": self.empty,
+            "introduction": self.introduction,
+        }
         return super().changelist_view(request, {**named, **(extra_context or {})})
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:

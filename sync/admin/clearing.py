@@ -16,6 +16,7 @@ from django_q.tasks import async_task
 from audit import adminkit, trail
 from audit.adminkit import (
     BackOfficeAdmin,
+    ChoiceFilter,
     ConfirmedAction,
     DetailAdmin,
     Outcome,
@@ -96,15 +97,25 @@ PROOF_VERB = ConfirmedAction(
 )
 
 
+class ProvenFilter(ChoiceFilter):
+    title = "verdict"
+    parameter_name = "is_proven__exact"
+    options = (("1", "proven"), ("0", "does not agree"))
+
+
 @admin.register(ClearingProof)
 class ClearingProofAdmin(DetailAdmin):
     confirmed_actions = (PROOF_VERB,)
     detail_template = "admin/sync/clearing.html"
     list_display = ("day_shown", "lane", "verdict", "books", "in_exact", "at_square", "looked")
     list_display_links = ("day_shown",)
-    list_filter = ("lane", "is_proven")
+    list_filter = ("lane", ProvenFilter)
     list_select_related = ("lane",)
     sortable_by = ()
+    introduction = (
+        "What Square holds for you, at the end of a day: what is booked, what Exact shows and what Square has not paid "
+        "out must be the same."
+    )
     empty = (
         "The clearing account has not been compared yet. It is each night, or press 'Prove clearing' on a lane: what "
         "is booked, what Exact shows and what Square has not paid out must be the same."
@@ -167,7 +178,8 @@ def sentence(proof: Proof) -> str:
     if not proof.is_proven:
         count = sum(not difference.kind.is_harmless for difference in proof.differences)
         need = "needs" if count == 1 else "need"
-        return f"Not proven: {count} of the differences below {need} somebody. Our books show {books}."
+        noun = "difference" if count == 1 else "differences"
+        return f"Not proven: {count} {noun} {need} somebody. Our books show {books}."
     if proof.differences:
         return f"Proven: our books show {books}, and what differs goes away by itself."
     return f"Proven: our books, Exact's ledger and what Square has not paid out are all {books}."
@@ -250,6 +262,9 @@ class ClearingOpeningAdmin(BackOfficeAdmin):
     readonly_fields = ("amount_shown", "stated_by", "stated_on")
     list_filter = ("lane",)
     list_select_related = ("lane",)
+    introduction = (
+        "What Square owed when a lane went live, as somebody stated it. The newest of a lane and currency counts."
+    )
     empty = (
         "No opening balance has been stated. State what Square owed when a lane went live; without one the clearing "
         "account is taken to begin at nothing."
@@ -262,6 +277,13 @@ class ClearingOpeningAdmin(BackOfficeAdmin):
     @admin.display(description="stated")
     def stated_on(self, row: ClearingOpening) -> SafeString:
         return local_time(row.stated_at)
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """The lane, where there is but one, and what follows from it."""
+        lanes = list(SyncLane.objects.select_related("division")[:2])
+        only = lanes[0] if len(lanes) == 1 else None
+        known = {"lane": only.pk, "currency": only.division.currency, "day": only.go_live} if only else {}
+        return {**known, **super().get_changeform_initial_data(request)}
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:  # noqa: ARG002
         """A statement that stands is read: the amount with its currency, and whose it is."""

@@ -15,7 +15,7 @@ from audit.adminkit import CannotDo, ConfirmedAction, Outcome
 from mappings.bookkeeping.correction import Correction
 from mappings.bookkeeping.legs import LegPlan, Problem, ProblemKind
 from sync import actions, approval, tasks, undo
-from sync.admin import shown
+from sync.admin import plans, shown
 from sync.admin.verbs import by, tallied
 from sync.engine import Overtaken
 from sync.lifecycle import ItemState, PostingState, RunState
@@ -154,6 +154,7 @@ RUN_APPROVE = ConfirmedAction(
     done="approved; a worker books it within seconds",
     reversible="What is booked then can be undone by reversing entries, planned and approved like these.",
     applies=lambda run: run.state == RunState.PLANNED,
+    preview=plans.concerned,
     is_grave=True,
 )
 RUN_REJECT = ConfirmedAction(

@@ -30,6 +30,10 @@ class DepositAdmin(ReadOnlyAdmin):
     exact_search = ("order_id",)
     search_help_text = "Square order id, the whole of it"
     sortable_by = ()
+    introduction = (
+        "Money received on orders that are no sale yet, oldest first. It stands on receivables until the order is "
+        "completed or the money goes back."
+    )
     empty = (
         "No deposit is held: every order that money was received on is a sale, or the money went back. What is paid on "
         "an open order stands on receivables until the order is completed."

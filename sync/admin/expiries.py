@@ -41,6 +41,11 @@ class ExpiryForm(_Form):
         model = Expiry
         fields = ("lane", "location", "on", "reason")
         labels = {"on": "Expired on"}
+        help_texts = {
+            "location": "Where the cards were sold: its currency counts.",
+            "on": "The day from which nobody can spend them; the entry is dated on it.",
+            "reason": "Which cards, and where that is from. An auditor reads it.",
+        }  # fmt: skip
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
@@ -51,7 +56,14 @@ class ExpiryForm(_Form):
             self.add_error("on", "Cards that expire later are still owed to their holders.")
         if location and cleaned.get("value"):
             self._check_value(cleaned["value"], location.currency)
+        if not self.errors and self._stands(cleaned):
+            self.add_error(None, "Exactly this was stated already. If these are other cards, say so in the reason.")
         return cleaned
+
+    def _stands(self, cleaned: dict[str, Any]) -> bool:
+        """A second click sends the same form again, and each statement is booked."""
+        same = {name: cleaned[name] for name in ("lane", "location", "on", "reason")}
+        return Expiry.objects.filter(**same, amount=self.instance.amount).exists()
 
     def _check_value(self, value: Decimal, currency: str) -> None:
         try:
@@ -67,6 +79,9 @@ class ExpiryAdmin(BackOfficeAdmin):
     list_select_related = ("lane", "location", "item")
     list_display_links = None
     fields = ("lane", "location", "on", "value", "reason")
+    introduction = (
+        "Gift cards that nobody can spend any more, as somebody stated. Each is booked once, by the next run."
+    )
     empty = (
         "No gift card has been stated as expired. Square does not tell, and whether a card may expire is for the law: "
         "state here what nobody can spend any more, and it is booked from gift cards to revenue."

@@ -106,6 +106,9 @@ class InvoiceAdmin(DetailAdmin):
     exact_search = ("number", "customer_name", "customer_id", "order_id", "item__source_id", invoices_of_entry)
     search_help_text = "Invoice number, customer's name, Square id, or Exact entry number; the whole of it"
     sortable_by = ()
+    introduction = (
+        "Each Square invoice beside what Exact shows of it as open: it counts as open until it is proven matched."
+    )
     empty = "No invoices have been read yet. A run of a lane that books invoices reads them from Square."
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[InvoiceStanding]:

@@ -16,7 +16,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from audit import trail
-from audit.adminkit import BackOfficeAdmin, admin_url, badge, link, local_time
+from audit.adminkit import BackOfficeAdmin, admin_url, badge, link, list_url, local_time
 from audit.trail import Fact
 from connections import clock
 from mappings.models import DebtorAccount, ExactItem, Journal
@@ -24,7 +24,10 @@ from sync import restoring
 from sync.admin import currencies, shown
 from sync.admin.money import MoneyPage
 from sync.admin.verbs import LANE_VERBS
-from sync.models import LaneLocation, SyncLane, SyncRun
+from sync.models import LaneLocation, LateArrival, SyncLane, SyncRun
+from sync.models.clearing import ClearingProof
+from sync.models.invoices import InvoiceStanding
+from sync.models.reconciliation import Month
 
 if TYPE_CHECKING:
     _Form = forms.ModelForm[SyncLane]
@@ -39,8 +42,11 @@ else:
 JOURNAL_TYPES = {"sales_journal": (20, "sales"), "clearing_journal": (12, "bank"), "cash_journal": (10, "cash")}
 
 
-# Pages about one lane beside its form.
-PAGES = (("Money", "admin:sync_synclane_money"),)
+# Lists about one lane, beside its form.
+PAGES = (
+    ("Clearing", ClearingProof), ("Months", Month), ("Runs", SyncRun), ("Invoices", InvoiceStanding),
+    ("Late arrivals", LateArrival),
+)  # fmt: skip
 
 
 class LaneForm(_Form):
@@ -56,6 +62,9 @@ class LaneForm(_Form):
         }  # fmt: skip
         help_texts = {
             "label": "What your team calls it.",
+            "source": "The Square seller whose payments are booked.",
+            "cadence_minutes": "How often it looks for what is new in Square.",
+            "order_lines": "Each article as the Exact item it is mapped to; or the sum per VAT code on the item below.",
             "division": "Where it books. Only pinned divisions can be chosen.",
             "is_enabled": "Off: it runs only when somebody presses 'Run now'.",
             "go_live": "Payments of earlier days wait; each is booked only when somebody releases it.",
@@ -238,7 +247,12 @@ class SyncLaneAdmin(MoneyPage, BackOfficeAdmin):
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Mapping[str, Any] | None = None
     ) -> HttpResponse:
-        pages = [{"label": label, "url": reverse(name, args=[object_id])} for label, name in PAGES]
+        pages = [{"label": "Money", "url": reverse("admin:sync_synclane_money", args=[object_id])}]
+        pages += [
+            {"label": label, "url": list_url(model, lane__id__exact=object_id)}
+            for label, model in PAGES
+            if request.user.has_perm(f"sync.view_{model._meta.model_name}")
+        ]
         return super().change_view(request, object_id, form_url, {"pages": pages, **(extra_context or {})})
 
     @admin.display(description="state")

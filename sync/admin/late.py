@@ -66,6 +66,9 @@ class LateArrivalAdmin(ReadOnlyAdmin):
     list_select_related = ("item", "posting", "lane", "location")
     change_list_template = "admin/sync/late.html"
     sortable_by = ()
+    introduction = (
+        "What is booked on another day than its own: it came after its day was summed up, or its period was closed."
+    )
     empty = (
         "Nothing was booked on another day than its own. What comes after its day was summed up, or belongs to a "
         "closed period, appears here."

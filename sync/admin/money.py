@@ -23,6 +23,8 @@ from sync.admin import shown
 from sync.models import Leg, SyncLane
 
 FIRST_CUSTOMERS = 200
+# Months of other years are mistyped; the months before and after each of these exist.
+FIRST_YEAR, LAST_YEAR = 2000, 2100
 
 
 class MoneyPage:
@@ -54,10 +56,13 @@ class MoneyPage:
 def _month(wanted: str, lane: SyncLane) -> date:
     """The month asked for; else that of the newest entry, so that the page is not empty on the first of a month."""
     try:
-        return date.fromisoformat(f"{wanted}-01")
+        first = date.fromisoformat(f"{wanted}-01")
+        if FIRST_YEAR <= first.year <= LAST_YEAR:
+            return first
     except ValueError:
-        newest = Leg.objects.filter(lane=lane, state__in=money.BOOKED).order_by("-date").values_list("date", flat=True)
-        return (newest.first() or clock.now().date()).replace(day=1)
+        pass
+    newest = Leg.objects.filter(lane=lane, state__in=money.BOOKED).order_by("-date").values_list("date", flat=True)
+    return (newest.first() or clock.now().date()).replace(day=1)
 
 
 def _next(first: date) -> date:

@@ -12,7 +12,17 @@ from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
 from django_q.tasks import async_task
 
-from audit.adminkit import ConfirmedAction, DetailAdmin, Outcome, admin_url, badge, link, list_url, local_time
+from audit.adminkit import (
+    ChoiceFilter,
+    ConfirmedAction,
+    DetailAdmin,
+    Outcome,
+    admin_url,
+    badge,
+    link,
+    list_url,
+    local_time,
+)
 from connections import clock
 from sync.admin import reconciled, timeline
 from sync.admin.verbs import by, each
@@ -126,14 +136,24 @@ def month_badge(month: Month) -> SafeString:
     return badge("green", "good") if month.is_green else badge("red", "bad")
 
 
+class GreenFilter(ChoiceFilter):
+    title = "last comparison"
+    parameter_name = "is_green__exact"
+    options = (("1", "green"), ("0", "red"))
+
+
 @admin.register(Month)
 class MonthAdmin(DetailAdmin):
     confirmed_actions = MONTH_VERBS
     detail_template = "admin/sync/month.html"
     list_display = ("month", "lane", "state", "left", "signed_off", "compared")
-    list_filter = ("lane", "is_green")
+    list_filter = ("lane", GreenFilter)
     list_select_related = ("lane__division", "reconciliation")
     sortable_by = ()
+    introduction = (
+        "Is a month right? Each is compared with Square and with Exact every night. Green months are signed off; what "
+        "changes later turns them red again."
+    )
     empty = "No month has been compared yet. Each night this month and the last are; a lane's page compares them now."
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Month]:
@@ -151,7 +171,7 @@ class MonthAdmin(DetailAdmin):
     @admin.display(description="what is left")
     def left(self, month: Month) -> str:
         row = month.reconciliation
-        return ", ".join(months.reds(row, at=clock.now())) or "nothing" if row else "–"
+        return ", ".join(reconciled.left(row, at=clock.now())) or "nothing" if row else "–"
 
     @admin.display(description="signed off")
     def signed_off(self, month: Month) -> str:
@@ -163,7 +183,7 @@ class MonthAdmin(DetailAdmin):
         return local_time(month.reconciliation.made_at if month.reconciliation else None)
 
     def describe(self, row: Month) -> str:
-        left = months.reds(row.reconciliation, at=clock.now()) if row.reconciliation else ["not compared"]
+        left = reconciled.left(row.reconciliation, at=clock.now()) if row.reconciliation else ["not compared"]
         return f"{row} ({', '.join(left) or 'green'})"
 
     def detail(self, request: HttpRequest, row: Month) -> Mapping[str, Any]:  # noqa: ARG002
@@ -188,6 +208,9 @@ class ReconciliationAdmin(DetailAdmin):
     list_filter = ("lane",)
     list_select_related = ("lane",)
     sortable_by = ()
+    introduction = (
+        "Each comparison as it was made: Square, our entries and Exact's ledger, per ledger role and per day."
+    )
     empty = "Nothing has been compared yet. It is done each night, on the page of a lane, and by 'manage.py reconcile'."
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Reconciliation]:

@@ -30,6 +30,9 @@ class OrderRecordAdmin(ReadOnlyAdmin):
     exact_search = ("source_id",)
     search_help_text = "Square order id; the whole of it"
     sortable_by = ()
+    introduction = (
+        "Open orders of Square beside the quotation or sales order that each became. None touches the ledger."
+    )
     empty = "No order has been read. Choose on a lane, under Orders, what open orders become in Exact."
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[OrderRecord]:

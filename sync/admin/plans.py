@@ -10,12 +10,19 @@ from typing import Any
 from django.contrib import admin
 from django.db import transaction
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed, StreamingHttpResponse
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponseNotAllowed,
+    StreamingHttpResponse,
+)
 from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 
 from audit import trail
-from audit.adminkit import DetailAdmin, admin_url, badge, exact_filter, link, list_url, local_time, number
+from audit.adminkit import ChoiceFilter, DetailAdmin, admin_url, badge, exact_filter, link, list_url, local_time, number
 from audit.cells import safe_text
 from audit.trail import Fact
 from connections import clock
@@ -51,9 +58,29 @@ def of_run(run: SyncRun) -> dict[str, Any]:
         "plan_url": list_url(PlannedEntry, run_id=run.pk),
         "plan_refused_url": list_url(PlannedEntry, run_id=run.pk, state__exact=PlannedState.REFUSED.value),
         "plan_lines_url": reverse("admin:sync_plannedentry_lines", args=[run.pk]),
+        "plan_booked_by": [(of, admin_url(SyncRun, of), list_url(Posting, run_id=of)) for of in _booked_by(run)],
         "plan_left_out": plan.left_out[:SHOWN_LEFT_OUT],
         "plan_left_out_more": max(0, len(plan.left_out) - SHOWN_LEFT_OUT),
     }  # fmt: skip
+
+
+def _booked_by(run: SyncRun) -> Sequence[int]:
+    """The runs that booked its entries: a plan is carried out by another run than the one that made it."""
+    posted = PlannedEntry.objects.filter(run=run, state=PlannedState.POSTED).values("reference")
+    entries = Posting.objects.filter(division=run.lane.division_id, reference__in=posted, run_id__isnull=False)
+    return sorted(of for of in entries.order_by().values_list("run_id", flat=True).distinct() if of)
+
+
+def concerned(rows: QuerySet[SyncRun]) -> Sequence[tuple[str, str]]:
+    """For the page that asks before a plan is approved: what it comes to."""
+    told = [(plan, number(plan.entries), number(plan.lines)) for plan in Plan.objects.filter(run__in=rows)[:10]]
+    return [
+        (
+            f"Plan of run {plan.run_id}",
+            f"{f'undoes {plan.subject}, ' if plan.subject else ''}{entries} entries, {lines} lines",
+        )
+        for plan, entries, lines in told
+    ]
 
 
 def _account(row: Sequence[Any], currency: str, names: Mapping[str, str]) -> dict[str, Any]:
@@ -77,18 +104,27 @@ def _total(row: Sequence[Any], currency: str) -> dict[str, Any]:
     }
 
 
+class StateFilter(ChoiceFilter):
+    """By the words of the list, not those of the code."""
+
+    title = "state"
+    parameter_name = "state__exact"
+    options = tuple((state.value, word) for state, word in WORDS.items())
+
+
 @admin.register(PlannedEntry)
 class PlannedEntryAdmin(DetailAdmin):
     """The entries of a plan, fifty a page; each with its lines on a page of its own."""
 
     detail_template = "admin/sync/planned.html"
-    list_display = ("entry", "day", "document", "journal", "total_shown", "line_count", "state_shown", "why")
+    list_display = ("entry", "day", "document_shown", "journal", "total_shown", "line_count", "state_shown", "why")
     list_display_links = ("entry",)
-    list_filter = (exact_filter("run_id", "plan of run"), "state")
+    list_filter = (exact_filter("run_id", "plan of run"), StateFilter)
     exact_search = ("reference",)
     search_help_text = "Reference (TB-...); the whole of it"
     sortable_by = ()
     ordering = ("-run", "position")
+    introduction = "Each entry as it would be booked, or was. Nothing of a plan is booked before somebody approves it."
     empty = "No plan holds any entry. Press 'Plan a run' on a lane to see what it would book."
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[PlannedEntry]:
@@ -104,7 +140,7 @@ class PlannedEntryAdmin(DetailAdmin):
         return local_time(row.date)
 
     @admin.display(description="document")
-    def document(self, row: PlannedEntry) -> str:
+    def document_shown(self, row: PlannedEntry) -> str:
         return _document(row)
 
     @admin.display(description="amount")
@@ -156,11 +192,20 @@ class PlannedEntryAdmin(DetailAdmin):
             return HttpResponse("You may not see plans.", status=403, content_type="text/plain; charset=utf-8")
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
+        if not _is_planned(run_id):
+            raise Http404(f"There is no plan of run {run_id}.")
         with transaction.atomic():
             trail.record([Fact("plan.exported", "run", run_id, f"plan of run {run_id}")], at=clock.now())
         response = StreamingHttpResponse(written(run_id), content_type="text/csv; charset=utf-8")
         response["Content-Disposition"] = f'attachment; filename="plan-{run_id}.csv"'
         return response
+
+
+def _is_planned(run_id: int) -> bool:
+    try:
+        return Plan.objects.filter(run=run_id).exists()
+    except OverflowError:  # no column holds such a number
+        return False
 
 
 def written(run_id: int) -> Iterator[bytes]:
@@ -201,7 +246,7 @@ def _line(line: Sequence[Any], currency: str, names: Mapping[str, str]) -> dict[
 
 def _document(row: PlannedEntry) -> str:
     word = legs.DOCUMENTS.get(row.document, row.document)
-    return f"{word}, reversing" if row.reverses_id else word
+    return f"Reversing {word.lower()}" if row.reverses_id else word
 
 
 def state_badge(row: PlannedEntry) -> SafeString:

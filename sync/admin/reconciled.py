@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 
 from audit.adminkit import admin_url, badge, link, list_url, number
 from mappings.models import DebtorAccount, VatCode
-from sync.admin import shown
+from sync.admin import naming, shown
 from sync.models import LateArrival, Posting, SyncItem
 from sync.models.reconciliation import Difference, Reconciliation
 from sync.reconciliation import months, sheet
@@ -21,6 +21,11 @@ from sync.reconciliation.kinds import EXPLAINED, MEANINGS, TITLES, Kind
 
 # Differences shown on the page; the CSV holds them all.
 MOST = 100
+# The checks of `months.reds` that are not well, in a few words.
+LEFT = {
+    "over": "it is not over yet", "unposted": "unposted records", "unmatched": "unmatched orders or customers",
+    "clearing": "clearing differs", "vat": "VAT differs", "unexplained": "unexplained differences",
+}  # fmt: skip
 CELL, HEIGHT, FOOT = 26, 34, 18
 
 
@@ -43,6 +48,11 @@ def context(row: Reconciliation, *, at: datetime) -> dict[str, Any]:
 
 def state_badge(row: Reconciliation) -> SafeString:
     return badge("nothing unexplained", "good") if row.is_clean else badge("needs a person", "bad")
+
+
+def left(row: Reconciliation, *, at: datetime) -> list[str]:
+    """What is not well, in words."""
+    return [LEFT[name] for name in months.reds(row, at=at)]
 
 
 # --- the checks -----------------------------------------------------------------------------------
@@ -70,7 +80,8 @@ def _checks(row: Reconciliation, at: datetime) -> Iterator[Check]:
     came = _count(late["count"], "booking", "is of another day, or came after its day was summed up")
     moved = _count(late["other_day"], "record", "stands on another day than at Square")
     state = badge("known", "quiet") if late["count"] or late["other_day"] else badge("none", "good")
-    yield Check("Late arrivals", state, f"{came} {moved}", list_url(LateArrival, lane__id__exact=row.lane_id))
+    arrivals = list_url(LateArrival, lane__id__exact=row.lane_id, month=f"{row.begin:%Y-%m}")
+    yield Check("Late arrivals", state, f"{came} {moved}", arrivals)
     if "over" in red:
         yield _check("The month itself", True, "It is not over yet.")
 
@@ -152,21 +163,22 @@ def _findings(row: Reconciliation, *, is_explained: bool) -> Iterator[dict[str, 
     by_kind: dict[str, list[Difference]] = {}
     for one in rows:
         by_kind.setdefault(one.kind, []).append(one)
+    names = naming.names(())
     for kind in Kind:
         if found := by_kind.get(kind):
             tone = "quiet" if kind in EXPLAINED else "bad"
             yield {
                 "title": TITLES[kind], "meaning": MEANINGS[kind], "badge": badge(TITLES[kind].lower(), tone),
-                "count": number(sum(one.count for one in found)), "rows": [_finding(one) for one in found],
+                "count": number(sum(one.count for one in found)), "rows": [_finding(one, names) for one in found],
             }  # fmt: skip
 
 
-def _finding(one: Difference) -> dict[str, Any]:
+def _finding(one: Difference, names: naming.Names) -> dict[str, Any]:
     item = link(admin_url(SyncItem, one.item_id), shown.name_of(one.item)) if one.item else ""
     entry = link(admin_url(Posting, one.posting_id), one.posting.reference) if one.posting else ""
     return {
         "day": one.day, "amount": shown.money(one.amount, one.currency) if one.currency else "", "item": item,
-        "entry": entry, "number": one.entry_number or "", "sentence": one.sentence,
+        "entry": entry, "number": one.entry_number or "", "sentence": names.read(one.sentence),
     }  # fmt: skip
 
 

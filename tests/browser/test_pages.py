@@ -9,8 +9,11 @@ from django.contrib.auth.models import User
 
 from audit.trail import Fact
 from mappings.bookkeeping.legs import ProblemKind
+from mappings.bookkeeping.proof import Difference, DifferenceKind, Proof
 from mappings.models import CustomerMapping, DebtorAccount
-from sync.models import Posting
+from sync import clearing_proof
+from sync.models import Plan, PlannedEntry, Posting
+from sync.models.clearing import ClearingProof
 from tests.browser.conftest import DESK, PHONE, Opens
 from tests.pages import NOW
 from tests.till import Shop, open_shop
@@ -64,6 +67,42 @@ def reconciliation(shop: Shop) -> str:
     return f"/admin/sync/reconciliation/{shop.month().reconciliation_id}/change/"
 
 
+def plan(shop: Shop) -> str:
+    """Of an undo, which waits for approval, with something that cannot be undone."""
+    run = shop.run(state="planned", purpose="undo", requested_by="bert")
+    Plan.objects.create(
+        run=run, subject="run 1 of Bakery to books", entries=1, lines=1, calls=2, left_out=[["TB-1", "It is over."]],
+        accounts={"EUR": [["8000", 1000, -1000]]}, totals={"EUR": [["revenue", "2", -1000, -210]]},
+    )  # fmt: skip
+    PlannedEntry.objects.create(
+        run=run, position=0, stage="undo", document="sales_entry", journal="70", date=NOW.date(), currency="EUR",
+        total=-1210, reference="TB-0000000000000099", group="g", body="{}", expected={"8000": 1000, "1300": -1000},
+        lines=[["revenue", "8000", -1000, "2", -210, "Sourdough loaf"]], reverses=Posting.objects.earliest("pk"),
+    )  # fmt: skip
+    return f"/admin/sync/syncrun/{run.pk}/change/"
+
+
+def planned_entry(shop: Shop) -> str:
+    plan(shop)
+    return f"/admin/sync/plannedentry/{PlannedEntry.objects.earliest('pk').pk}/change/"
+
+
+def planned_entries(shop: Shop) -> str:
+    plan(shop)
+    return "/admin/sync/plannedentry/"
+
+
+def clearing(shop: Shop) -> str:
+    """Not proven, with a difference that leads to a record."""
+    item = shop.lane.items.earliest("pk").pk
+    found = Difference(DifferenceKind.WAITING, 1210, "Records wait for a person and are not booked yet.", (item,))
+    proof = Proof(currency="EUR", day=NOW.date(), opening=0, booked=1000, square=2210, ledger=1000, at_square=(found,))
+    row = ClearingProof.objects.create(
+        lane=shop.lane, currency="EUR", day=proof.day, made_at=NOW, is_proven=False, found=clearing_proof.plain(proof)
+    )
+    return f"/admin/sync/clearingproof/{row.pk}/change/"
+
+
 PAGES: dict[str, str | Address] = {
     "work list": "/admin/",
     "records": "/admin/sync/syncitem/",
@@ -77,6 +116,22 @@ PAGES: dict[str, str | Address] = {
     "sign-off": lambda shop: month(shop).replace("change", "do/sign-red"),
     "reconciliation": reconciliation,
     "lane": lambda shop: f"/admin/sync/synclane/{shop.lane.pk}/change/",
+    "plan": plan,
+    "approval": lambda shop: plan(shop).replace("change", "do/approve"),
+    "planned entries": planned_entries,
+    "planned entry": planned_entry,
+    "undo": lambda shop: entry(shop).replace("change", "do/undo"),
+    "sales list": lambda shop: entry(shop).replace("change", "sales"),
+    "clearing": clearing,
+    "opening balance": "/admin/sync/clearingopening/add/",
+    "expired gift cards": "/admin/sync/expiry/add/",
+    "conventions": "/admin/mappings/convention/add/",
+    "tender journal": "/admin/mappings/tenderjournal/add/",
+    "item mapping": "/admin/mappings/itemmapping/add/",
+    "invoices": "/admin/sync/invoicestanding/",
+    "orders": "/admin/sync/orderrecord/",
+    "deposits": "/admin/sync/deposit/",
+    "late arrivals": "/admin/sync/latearrival/",
     "money": lambda shop: f"/admin/sync/synclane/{shop.lane.pk}/money/",
     "connection": lambda shop: f"/admin/connections/connection/{shop.exact.pk}/change/",
     "mapping form": "/admin/mappings/glmapping/add/?role=revenue&tax_name=Tourist+tax+13&tax_rate=13",
@@ -95,6 +150,18 @@ def test_a_page_is_whole_wide_and_narrow_light_and_dark(shop: Shop, opens: Opens
         answer = window.page.goto(address)
         assert answer.status == 200
         assert window.faults() == [], width
+
+
+def test_the_buttons_of_a_lane_cover_nothing_of_its_form(shop: Shop, opens: Opens) -> None:
+    anna = User.objects.create_superuser("anna")
+    for width in (1280, PHONE):
+        window = opens(width, user=anna)
+        window.page.goto(f"/admin/sync/synclane/{shop.lane.pk}/change/")
+        name = window.page.locator("#content > h2").bounding_box()
+        tools = window.page.locator(".object-tools").bounding_box()
+        assert name is not None
+        assert tools is not None
+        assert name["y"] + name["height"] <= tools["y"], width
 
 
 def test_the_sign_in_page_is_whole_and_lets_a_person_in(shop: Shop, opens: Opens) -> None:

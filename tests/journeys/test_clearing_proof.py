@@ -261,7 +261,7 @@ def test_somebody_asks_a_worker_compares_and_the_page_leads_to_the_records(till,
     row = ClearingProof.objects.get()
     assert (row.is_proven, row.asked_by) == (False, "anna")
     response = browser.get(page_of(row))
-    assert "Not proven: 1 of the differences below needs somebody" in words(response)
+    assert "Not proven: 1 difference needs somebody" in words(response)
     assert page_of(SyncItem.objects.get()) in response.content.decode()
 
     GLMapping.objects.filter(role="revenue").update(effective_from="2020-01-01")

@@ -148,7 +148,7 @@ def test_the_list_is_narrowed_to_what_a_person_has_to_look_at(desk, browser):
     desk.morning()
     for stands, expected in (("leftovers", 1), ("unmatched", 1), ("open", 2), ("matched", 0), ("not_booked", 0)):
         assert len(browser.get(LIST, {"stands": stands}).context["cl"].result_list) == expected
-    assert "1 invoices left open in Exact" in words(browser.get("/admin/"))
+    assert "1 invoice left open in Exact" in words(browser.get("/admin/"))
     told = words(browser.get(page_of(standing(made))))
     assert "Match them on the customer's card in Exact" in told
     assert "Atelier Vos" in told

@@ -285,11 +285,11 @@ def test_a_refund_not_booked_yet_waits_when_its_sale_is_undone(empty_till, brows
 def test_both_entries_lead_to_each_other_and_the_work_list_shows_the_plan(till, browser, queue):
     run = booked(till)
     press(browser, run, "undo")
-    assert "1 plans wait for approval" in words(browser.get("/admin/"))
+    assert "1 plan waits for approval" in words(browser.get("/admin/"))
     approved(browser, queue)
 
     sale = entries("sales_entry").get(corrects=None)
     back = entries("sales_entry").get(corrects=sale)
     assert f"Taken back by {back}" in words(browser.get(page_of(sale)))
     assert f"Takes back {sale}" in words(browser.get(page_of(back)))
-    assert "plans wait for approval" not in words(browser.get("/admin/"))
+    assert "plan waits for approval" not in words(browser.get("/admin/"))

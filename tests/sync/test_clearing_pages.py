@@ -67,7 +67,7 @@ def test_what_differs_is_named_with_its_records_and_entries(shop: Shop, anna: Cl
     response = anna.get(page(kept(shop, proof)))
 
     text = text_of(response)
-    for part in ("does not agree Not proven: 2 of the differences below need somebody.", "Records that wait",
+    for part in ("does not agree Not proven: 2 differences need somebody.", "Records that wait",
                  "Booked by somebody else", "EUR −7.50", "21 26210003", "payment R0001", "all 2"):  # fmt: skip
         assert part in text, part
     linked = f"/admin/sync/syncitem/?id__in={items[0].pk}%2C{items[1].pk}"
