@@ -17,7 +17,7 @@ ADMINISTRATOR = "Administrator"
 _LOOKS = ("audit.view_*", "connections.view_*", "mappings.view_*", "sync.view_*")
 _MAPS = tuple(
     f"mappings.{verb}_{model}"
-    for model in ("customermapping", "glmapping", "itemmapping", "tenderjournal")
+    for model in ("customermapping", "glmapping", "itemmapping", "tenderjournal", "mappingexample")
     for verb in ("add", "change", "resolve", "import", "export")
 )
 # A plan books nothing: whoever keeps the books may make one, also of an undo; approving it is another right.
@@ -31,6 +31,9 @@ ROLES: dict[str, tuple[str, ...]] = {
         *_BOOKS,
         "mappings.add_convention",
         "mappings.change_convention",
+        "mappings.add_mappingpolicy",
+        "mappings.change_mappingpolicy",
+        "mappings.approve_proposedchange",
         "sync.add_expiry",
         "sync.add_clearingopening",
         "sync.approve_*",
@@ -58,6 +61,7 @@ NOBODY = {
         ("sync", "attachment"),
         ("sync", "reconciliation"), ("sync", "difference"), ("sync", "month"),
         ("mappings", "sheetimport"), ("mappings", "sheetrow"),
+        ("mappings", "proposedchange"),
         ("connections", "vendorcall"),
     )
     for verb in ("add", "change", "delete")

@@ -17,6 +17,7 @@ from audit.adminkit import admin_url, ago, list_url, local_time, number
 from connections import clock
 from connections.models import Connection, Division
 from mappings import soundness
+from mappings.controls import ProposedChange
 from mappings.models import CustomerMapping, Decision, GLMapping
 from sync import health
 from sync.admin import clearing, naming, shown
@@ -53,7 +54,7 @@ def context(request: HttpRequest) -> dict[str, Any]:
         sections["months"] = _months()
         sections["tiles"] += [_heartbeat(now), _oldest_due(now)]
     if may(SEES_CONNECTIONS):
-        sections["attention"] = [*_connections(now), *_divisions(), *_undecided(), *_unsound()]
+        sections["attention"] = [*_connections(now), *_divisions(), *_undecided(), *_proposed(), *_unsound()]
         setup = health.set_up()
         sections["guide"] = [] if setup.is_complete else guide(setup)
     if may(SEES_LANES):
@@ -248,6 +249,12 @@ def _undecided() -> list[Notice]:
         for count, name, model in rows
         if count
     ]
+
+
+def _proposed() -> list[Notice]:
+    count = ProposedChange.objects.filter(state=ProposedChange.State.WAITING).count()
+    url, todo = list_url(ProposedChange, state__exact="waiting"), "They count once somebody else has approved them."
+    return [Notice(f"{number(count)} changes of mappings are proposed", todo, url, "wait")] if count else []
 
 
 def _clearing() -> list[Notice]:

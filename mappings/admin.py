@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import OuterRef, QuerySet, Subquery
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponseRedirect
 from django.template.loader import render_to_string
 from django.utils.dateparse import parse_date
 from django.utils.html import format_html
@@ -19,7 +19,7 @@ from audit.adminkit import BackOfficeAdmin, ReadOnlyAdmin, badge, local_time, nu
 from audit.trail import Fact
 from connections import clock
 from connections.models import Connection, Division, Location
-from mappings import soundness
+from mappings import foureyes, soundness
 from mappings.bookkeeping.legs import ProblemKind
 from mappings.forms import ACCEPT, COLLECTIVE, REST, CustomerForm, ItemForm, RuleForm
 from mappings.models import (
@@ -35,9 +35,11 @@ from mappings.models import (
     VatCode,
 )
 from mappings.objections import CUSTOMER
+from mappings.pages import RulePages
 from mappings.roles import ACCOUNT_TYPES, Role
 from mappings.sheets.pages import SheetPages
-from mappings.signals import mapping_changed
+from mappings.signals import decision_saved, mapping_changed
+from mappings.versions import versions_of
 
 TONES = {Decision.PROPOSED: "wait", Decision.MATCHED: "good", Decision.CONFLICT: "bad", Decision.IGNORED: "quiet"}
 # What a decision of each kind may let go on.
@@ -90,8 +92,26 @@ class DecisionAdmin(SheetPages, BackOfficeAdmin):
     """A mapping: whoever saves it has decided it, the trail keeps what changed, and what waited for it goes on."""
 
     solves: Sequence[ProblemKind] = ()
+    releases = True
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """Where four eyes are wanted the change waits for somebody else: nothing of it has been saved."""
+        try:
+            return super().changeform_view(request, *args, **kwargs)
+        except foureyes.Held as held:
+            foureyes.propose(held.row, by=request.user.get_username())
+            messages.warning(request, f"{held}: proposed. It counts once somebody else has approved it.")
+            return HttpResponseRedirect(adminkit.list_url(self.model))
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
+        """Whoever opens a mapping is told that a change of it waits."""
+        if request.method == "GET" and kwargs.get("obj"):
+            for told in foureyes.notices(kwargs["obj"]):
+                messages.info(request, told)
+        return super().render_change_form(request, context, *args, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        foureyes.hold(obj)
         obj.decided_by, obj.decided_at = request.user.get_username(), clock.now()
         super().save_model(request, obj, form, change)
         name = str(self.opts.model_name)
@@ -108,8 +128,13 @@ class DecisionAdmin(SheetPages, BackOfficeAdmin):
             detail=detail,
         )
         trail.record([fact], at=obj.decided_at)
+        if not self.releases:
+            return
         kinds = tuple(kind.value for kind in self.solves)
         mapping_changed.send(sender=type(obj), division_id=obj.division_id, kinds=kinds)
+        for _, told in decision_saved.send(sender=type(obj), row=obj):
+            if told:
+                messages.warning(request, told)
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """Today and the only division there is, unless the link that led here knows better."""
@@ -249,16 +274,19 @@ class ItemMappingAdmin(DecisionAdmin):
 
 
 @admin.register(GLMapping)
-class GLMappingAdmin(DecisionAdmin):
+class GLMappingAdmin(RulePages, DecisionAdmin):
     form = RuleForm
     solves = SOLVED_BY_A_RULE
     list_display = ("rule", "account", "vat_code", "status_shown", "sound", "effective_from", "division", "decided")
     list_filter = ("role", "status", trouble_filter(soundness.troubled_rules), "division")
     list_select_related = ("account", "vat_code", "division")
-    search_fields = ("tax_name__istartswith", "tender__iexact", "account__code__exact", "category__istartswith")
-    search_help_text = "Beginning of a tax name or category, a tender, or a GL account code"
+    search_fields = (
+        "tax_name__istartswith", "tender__iexact", "account__code__exact", "account__name__icontains",
+        "category__istartswith",
+    )  # fmt: skip
+    search_help_text = "Beginning of a tax name or category, a tender, a GL account's code or part of its name"
     autocomplete_fields = ("account", "vat_code")
-    readonly_fields = ("sound", "decided_by", "decided_at")
+    readonly_fields = ("sound", "versions", "decided_by", "decided_at")
     empty = "No rule yet. Each ledger role needs one that names its GL account; begin with revenue and its taxes."
     fieldsets = (
         (None, {"fields": ("division", "role")}),
@@ -274,7 +302,7 @@ class GLMappingAdmin(DecisionAdmin):
             {"fields": ("category", "customer_kind", "fee_type", "payout_entry_type"), "classes": ("collapse",)},
         ),
         ("Goes to", {"fields": ("account", "vat_code", "cost_center", "cost_unit", "sound")}),
-        ("Decision", {"fields": ("status", "effective_from", "reason", "decided_by", "decided_at")}),
+        ("Decision", {"fields": ("status", "effective_from", "reason", "decided_by", "decided_at", "versions")}),
     )  # fmt: skip
 
     class Media:
@@ -288,6 +316,10 @@ class GLMappingAdmin(DecisionAdmin):
     @admin.display(description="as Exact is now")
     def sound(self, row: GLMapping) -> SafeString:
         return _soundness(soundness.rule_trouble(row))
+
+    @admin.display(description="every version")
+    def versions(self, row: GLMapping) -> SafeString:
+        return versions_of(row)
 
     @admin.display(description="rule", ordering="role")
     def rule(self, row: Any) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -52,12 +52,12 @@ class Decisions:
         return self.accounts.get(row.account) if row and not row.is_blocked else None
 
 
-def read(division: Division) -> Decisions:
-    """The decisions as they are now."""
+def read(division: Division, *, changed: Sequence[GLMapping] = ()) -> Decisions:
+    """The decisions as they are now; with `changed`, as they would be once these rules are saved."""
     rows = LedgerAccount.objects.filter(division=division, gone_at=None)
     accounts = {row.code: Account(id=row.remote_id, code=row.code, type=row.type) for row in rows}
     journals = list(Journal.objects.filter(division=division, gone_at=None))
-    rules = tuple(_rules(division))
+    rules = rules_of(division, changed=changed)
     return Decisions(
         rulebook=RuleBook([rule for rule in rules if rule.role is not Role.RECEIVABLES]),
         accounts=accounts,
@@ -79,27 +79,34 @@ def _tender_journals(
     return {row.tender: (row.journal, usable.get(row.journal)) for row in rows}
 
 
-def _rules(division: Division) -> Iterable[Rule]:
+def rules_of(division: Division, *, changed: Sequence[GLMapping] = ()) -> tuple[Rule, ...]:
     """Rules in use. One whose account or code is blocked or gone decides still, and what it decides then waits with a
     sentence that names it: were it skipped, a wider rule would take its place in silence.
+
+    `changed`: rows as they would be saved; they stand in the place of those they change. A new one has the id 0.
     """
     rows = GLMapping.objects.filter(division=division, status=Decision.MATCHED).select_related("account", "vat_code")
-    for row in rows:
-        account, vat_code = row.account, row.vat_code
-        if account is None:
-            continue
-        code = vat_code.code if vat_code else ""
-        rate = vat_code.percentage * 100 if vat_code else Decimal(0)
-        yield Rule(
-            id=row.pk, role=Role(row.role), vat_code=code,
-            account=Account(account.remote_id, account.code, account.type), effective_from=row.effective_from,
-            cost_center=row.cost_center, cost_unit=row.cost_unit,
-            vat_account=vat_code.account if vat_code else "", code_rate=rate.normalize(),
-            claim_account=vat_code.claim_account if vat_code else "",
-            location=row.location, tender=row.tender, tax_name=row.tax_name, tax_rate=row.tax_rate,
-            category=row.category, customer_kind=row.customer_kind, fee_type=row.fee_type,
-            payout_entry_type=row.payout_entry_type,
-        )  # fmt: skip
+    kept = rows.exclude(pk__in=[row.pk for row in changed if row.pk])
+    tried = [row for row in changed if row.division_id == division.pk and row.status == Decision.MATCHED]
+    return tuple(rule for row in (*kept, *tried) if (rule := _rule_of(row)))
+
+
+def _rule_of(row: GLMapping) -> Rule | None:
+    account, vat_code = row.account, row.vat_code
+    if account is None:
+        return None
+    code = vat_code.code if vat_code else ""
+    rate = vat_code.percentage * 100 if vat_code else Decimal(0)
+    return Rule(
+        id=row.pk or 0, role=Role(row.role), vat_code=code,
+        account=Account(account.remote_id, account.code, account.type), effective_from=row.effective_from,
+        cost_center=row.cost_center, cost_unit=row.cost_unit,
+        vat_account=vat_code.account if vat_code else "", code_rate=rate.normalize(),
+        claim_account=vat_code.claim_account if vat_code else "",
+        location=row.location, tender=row.tender, tax_name=row.tax_name, tax_rate=row.tax_rate,
+        category=row.category, customer_kind=row.customer_kind, fee_type=row.fee_type,
+        payout_entry_type=row.payout_entry_type,
+    )  # fmt: skip
 
 
 def _receivables(rules: Iterable[Rule], accounts: Iterable[Account]) -> Account | None:

@@ -9,7 +9,7 @@ from django import forms
 from django.db.models import Q
 
 from connections.models import Division, Location
-from mappings import objections
+from mappings import examples, objections
 from mappings.models import CustomerMapping, Decision, GLMapping, ItemMapping
 from mappings.resolution import NO_TAX
 
@@ -137,6 +137,13 @@ class RuleForm(_RuleForm):
         offer(self.fields["location"], [("", "every location"), *known])
         offer_divisions(self)
         offer_decisions(self, "Matched: used for booking. Ignored: kept, and not used.")
+
+    def _post_clean(self) -> None:
+        """Once the row is as it would be saved, the examples that finance wrote must hold."""
+        super()._post_clean()  # type: ignore[misc]  # Django's own, unknown to its stubs
+        if not self.errors and "tender" in self.fields:
+            for told in examples.broken([self.instance]):
+                self.add_error(None, told)
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}

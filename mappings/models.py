@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import Q
 
 from connections.models import Connection, Division
+from mappings import controls  # noqa: F401 - rows of this app too
 from mappings.bookkeeping.conventions import Conventions, Discounts, FeeVat, GiftCards, Service, Tips
 from mappings.roles import Role
 

@@ -18,6 +18,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
+from enum import StrEnum
 
 from mappings.bookkeeping.legs import Account
 from mappings.roles import Role
@@ -90,6 +91,25 @@ class Match:
     reason: str
 
 
+class Standing(StrEnum):
+    """How a rule fares in a case, the winner first."""
+
+    WINS = "wins"
+    RIVALS = "rivals"
+    BEATEN = "beaten"
+    LATER = "later"
+    UNFIT = "unfit"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of one rule in a case, and why, for people."""
+
+    rule: Rule
+    standing: Standing
+    why: str
+
+
 @dataclass(frozen=True, slots=True)
 class Gap:
     """Nothing can be decided. `subject` is the same for equal causes on any day and at any location."""
@@ -113,6 +133,59 @@ class RuleBook:
         if answer is None:
             answer = self._answers[case] = _decide(self._by_role.get(case.role, ()), case)
         return answer
+
+    def explain(self, case: Case) -> tuple[Match | Gap, tuple[Verdict, ...]]:
+        """The answer of `find`, and what became of every rule of the role, the best first."""
+        answer, rules = self.find(case), self._by_role.get(case.role, ())
+        verdicts = [_verdict(rule, rules, case, answer) for rule in rules]
+        order = list(Standing)
+        verdicts.sort(key=lambda one: (order.index(one.standing), *_backwards(one.rule), one.rule.id))
+        return answer, tuple(verdicts)
+
+
+def _backwards(rule: Rule) -> tuple[int, tuple[bool, ...], int]:
+    count, names, since = _rank(rule)
+    return -count, tuple(not name for name in names), -since.toordinal()
+
+
+def _verdict(rule: Rule, rules: Sequence[Rule], case: Case, answer: Match | Gap) -> Verdict:
+    if not _fits(rule, case):
+        return Verdict(rule, Standing.UNFIT, _misfit(rule, case))
+    if rule.effective_from > case.on:
+        return Verdict(rule, Standing.LATER, f"it counts only from {rule.effective_from}")
+    best = max((one for one in rules if _fits(one, case) and one.effective_from <= case.on), key=_rank)
+    if isinstance(answer, Gap):
+        told = "it is as specific as another rule that says something else"
+        return Verdict(rule, *((Standing.RIVALS, told) if _rank(rule) == _rank(best) else _beaten(rule, best)))
+    if rule == answer.rule:
+        return Verdict(rule, Standing.WINS, "of the rules that fit it is the most specific, and the newest of these")
+    return Verdict(rule, *_beaten(rule, best))
+
+
+def _beaten(rule: Rule, best: Rule) -> tuple[Standing, str]:
+    mine, its = narrowing(rule), narrowing(best)
+    if len(mine) != len(its):
+        why = f"it narrows on {len(mine)}, {rule_name(best)} on {len(its)}: the more specific one wins"
+    elif mine != its:
+        decisive = next(name for name in PRECEDENCE if (name in its) != (name in mine))
+        field = decisive.replace("_", " ")
+        why = f"both narrow on {len(its)}, and {field}, on which {rule_name(best)} narrows, goes first"
+    elif rule.effective_from != best.effective_from:
+        why = f"{rule_name(best)} says the same of a later day, {best.effective_from}"
+    else:
+        why = f"{rule_name(best)} gives the same account and codes"
+    return Standing.BEATEN, why
+
+
+def _misfit(rule: Rule, case: Case) -> str:
+    for name in PRECEDENCE:
+        wanted = getattr(rule, name)
+        if name not in TAX_FIELDS and wanted not in ("", getattr(case, name)):
+            return f"it is only for {name.replace('_', ' ')} {wanted}"
+    if rule.tax_name or rule.tax_rate is not None:
+        rate = percent(rule.tax_rate) if rule.tax_rate is not None else ""
+        return f"it is only for tax {' '.join(filter(None, [rule.tax_name, rate]))}"
+    return "it names no tax, which a rule of this role must"
 
 
 def _decide(rules: Sequence[Rule], case: Case) -> Match | Gap:
@@ -167,8 +240,13 @@ def _outcome(rule: Rule) -> tuple[str, str, str, str]:
 
 def describe(rule: Rule) -> str:
     """'rule 12: revenue at 21 %, location Utrecht, since 2026-01-01'."""
-    parts = [f"rule {rule.id}: {_taxed_words(rule)}", *_narrowed_words(rule), f"since {rule.effective_from}"]
+    parts = [f"{rule_name(rule)}: {_taxed_words(rule)}", *_narrowed_words(rule), f"since {rule.effective_from}"]
     return ", ".join(parts)
+
+
+def rule_name(rule: Rule) -> str:
+    """'rule 12'; one that is only tried out has no number yet."""
+    return f"rule {rule.id}" if rule.id else "the new rule"
 
 
 def _taxed_words(subject: Rule | Case) -> str:

@@ -12,7 +12,7 @@ from audit.trail import Fact
 from connections import clock
 from mappings.bookkeeping.correction import Correction
 from mappings.bookkeeping.legs import LegKind, LegPlan, Problem, ProblemKind
-from sync import corrections, engine, periods, soundness
+from sync import corrections, engine, periods, remapping, soundness
 from sync.engine import Move, Outcome
 from sync.extraction import next_recheck
 from sync.flows.base import Flow, Resolution, Work
@@ -31,6 +31,7 @@ def resolve_extracted(work: Work, flow: Flow) -> None:
     """Resolve every record that was read or released, stream by stream and oldest first."""
     for affected in (*periods.to_plan_again(work), *soundness.to_look_at_again(work), corrections.ready(work)):
         _let_go_on(work, affected)
+    remapping.book_again(work)
     for stream in flow.streams(work.lane):
         if stream.ready:
             _let_go_on(work, stream.ready(work))

@@ -19,7 +19,7 @@ from connections import clock
 from mappings.bookkeeping.legs import Document, LegKind, LegPlan, ProblemKind
 from mappings.bookkeeping.references import reference
 from mappings.bookkeeping.reversal import reverse
-from sync import corrections, engine, fingerprints, plans, posting
+from sync import corrections, engine, fingerprints, plans, posting, remapping
 from sync.engine import Move, Outcome
 from sync.fingerprints import KINDS, Part, Reference
 from sync.flows import entries
@@ -59,8 +59,11 @@ class Undoing:
 
 
 # --- Planning -------------------------------------------------------------------------------------
-def plan(postings: Iterable[Posting], *, by: str, subject: str) -> SyncRun:
-    """Plan the reversing entries of these, the newest first, and name what cannot be undone. Raises `NothingToUndo`."""
+def plan(postings: Iterable[Posting], *, by: str, subject: str, rebooks: Sequence[str] = ()) -> SyncRun:
+    """Plan the reversing entries of these, the newest first, and name what cannot be undone. Raises `NothingToUndo`.
+
+    `rebooks`: sentences that say what is booked in their stead once they are reversed, for a correction.
+    """
     chosen = sorted(postings, key=lambda row: -row.pk)
     if not chosen:
         raise NothingToUndo("There is no entry to undo.")
@@ -74,7 +77,7 @@ def plan(postings: Iterable[Posting], *, by: str, subject: str) -> SyncRun:
     left_out += [[row.reference, "It belongs to another lane."] for row in chosen if row.lane_id != lane.pk]
     if not rows:
         raise NothingToUndo(" ".join(f"{name}: {why}" for name, why in left_out[:3]))
-    _store(run, rows, left_out, subject)
+    _store(run, rows, left_out, subject, rebooks)
     return run
 
 
@@ -93,14 +96,18 @@ def _planned(work: Work, run: SyncRun, chosen: Sequence[Posting]) -> tuple[list[
     return rows, [[row.reference, refused[row.pk]] for row in chosen if row.pk in refused]
 
 
-def _store(run: SyncRun, rows: Sequence[PlannedEntry], left_out: list[list[str]], subject: str) -> None:
+def _store(
+    run: SyncRun, rows: Sequence[PlannedEntry], left_out: list[list[str]], subject: str, rebooks: Sequence[str]
+) -> None:
     tally = plans.tally_of(rows)
     run.entries_planned = tally.entries
     run.sentence = f"Planned {tally.entries} reversing entries; none is booked before the plan is approved."
     with transaction.atomic():
         run.save()
         PlannedEntry.objects.bulk_create(rows, batch_size=engine.BATCH)
-        plans.plan_of(run, tally, run.lane, subject=subject, left_out=left_out).save(force_insert=True)
+        made = plans.plan_of(run, tally, run.lane, subject=subject[:200], left_out=left_out)
+        made.rebooks = list(rebooks)
+        made.save(force_insert=True)
         detail = {"undoes": subject, "entries": tally.entries, "left_out": len(left_out)}
         fact = Fact("run.planned", "run", run.pk, str(run), division=run.lane.division.code, detail=detail)
         undoes = [
@@ -256,6 +263,8 @@ def _draft(work: Work, entry: PlannedEntry, undoing: Undoing) -> None:
         facts=_facts(work, undoing),
         touched={leg.item_id for leg in undoing.legs},
     )
+    if entry.run.plan.rebooks:
+        outcome.updates += [(item, ["to_correct"]) for item in remapping.marked(undoing.legs)]
     orders = {leg.order_id for leg in undoing.legs if leg.kind == LegKind.SALE and leg.order_id}
     if orders:
         moves, facts = corrections.planned_on(work, orders)
@@ -267,6 +276,11 @@ def _draft(work: Work, entry: PlannedEntry, undoing: Undoing) -> None:
 
 
 def _sentence(entry: PlannedEntry, undoing: Undoing) -> str:
+    if entry.run.plan.rebooks:
+        return (
+            f"Corrected, as approved by {entry.run.plan.decided_by}: entry {undoing.posting.reference} was taken back "
+            f"by {undoing.draft.reference}. The record is booked again by the next run, by the mapping of then."
+        )
     return (
         f"Undone by {entry.run.plan.decided_by}: entry {undoing.posting.reference} was taken back by "
         f"{undoing.draft.reference}. Replay the record to book it again, or dismiss it with the reason."

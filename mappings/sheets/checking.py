@@ -28,7 +28,9 @@ DEFAULTS: Mapping[str, Any] = {"status": Decision.MATCHED.value}
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """One line. `before` and `after` as cells by column, only those that differ; `problems`: (column, sentence)."""
+    """One line. `before` and `after` as cells by column, only those that differ; `problems`: (column, sentence). `row`:
+    the mapping as it would be, not stored.
+    """
 
     line: int
     verdict: Verdict | None
@@ -37,6 +39,7 @@ class Checked:
     before: Mapping[str, str] = field(default_factory=dict)
     after: Mapping[str, str] = field(default_factory=dict)
     problems: Sequence[tuple[str, str]] = ()
+    row: Any = None
 
 
 @dataclass(slots=True)
@@ -128,7 +131,7 @@ class Checking:
         return Checked(
             line.number, Verdict.CHANGED if row else Verdict.NEW, shown, target_id=row.pk if row else None,
             before={name: cells[name] for name in differing} if row else {},
-            after={name: after[name] for name in differing} if row else after,
+            after={name: after[name] for name in differing} if row else after, row=wanted,
         )  # fmt: skip
 
 

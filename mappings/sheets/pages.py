@@ -74,7 +74,7 @@ class SheetPages:
         return str(self.opts.model_name)  # type: ignore[attr-defined]
 
     def may(self, request: HttpRequest, verb: str) -> bool:
-        return request.user.has_perm(f"mappings.{verb}_{self.subject}")
+        return self.subject in SUBJECTS and request.user.has_perm(f"mappings.{verb}_{self.subject}")
 
     def get_urls(self) -> list[URLPattern]:
         site, name = self.admin_site, f"mappings_{self.subject}"  # type: ignore[attr-defined]

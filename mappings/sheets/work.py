@@ -22,6 +22,9 @@ from django_q.tasks import async_task
 from audit import context, trail
 from audit.trail import Fact
 from connections import clock
+from connections.models import Division
+from mappings import examples, foureyes
+from mappings.models import GLMapping
 from mappings.sheets.applying import Impossible, Stale, Writer
 from mappings.sheets.checking import Checked, Checking
 from mappings.sheets.columns import SUBJECTS
@@ -55,8 +58,24 @@ def confirm(sheet: SheetImport, *, by: str) -> None:
     """Write what the preview shows."""
     if sheet.state != State.CHECKED or not sheet.new + sheet.changed:
         raise Impossible(f"This import is {sheet.state}: there is nothing to write.")
+    _two_people(sheet, by)
     _move(sheet, State.CHECKED, State.APPLYING, by=by, confirmed_by=by, done=0)
     _begin(sheet, at_once=sheet.new + sheet.changed <= FEW_LINES)
+
+
+def _two_people(sheet: SheetImport, by: str) -> None:
+    """Where a division wants four eyes on its mappings, whoever uploaded the file does not confirm it."""
+    if by != sheet.uploaded_by:
+        return
+    codes = {_division_of(line) for line in _to_do(sheet).values_list("key", flat=True).iterator()}
+    divisions = Division.objects.filter(code__in=[code for code in codes if code.isdigit()])
+    if foureyes.are_wanted(divisions.values_list("pk", flat=True)):
+        raise Impossible("Mappings of this division want four eyes: somebody else confirms what you uploaded.")
+
+
+def _division_of(key: str) -> str:
+    """A line's key begins with its division."""
+    return key.split(" ", 1)[0]
 
 
 def undo(sheet: SheetImport, *, by: str) -> None:
@@ -107,14 +126,18 @@ def _check(sheet: SheetImport, _until: float) -> bool:
     """Begins anew when it was cut off: it writes nothing but its own findings."""
     _move(sheet, State(sheet.state), State.CHECKING, done=0, lines=0, new=0, changed=0, unchanged=0, wrong=0)
     sheet.rows.all().delete()
+    rules: list[GLMapping] = []
     try:
         for batch in Checking(SUBJECTS[sheet.subject], lines(bytes(sheet.content))).batches():
             _keep(sheet, batch)
+            rules += [one.row for one in batch if isinstance(one.row, GLMapping)]
     except UnreadableSheet as wrong:
         _move(sheet, State.CHECKING, State.WRONG, sentence=str(wrong), content=b"", finished_at=clock.now())
         return True
-    after = State.WRONG if sheet.wrong else State.CHECKED
-    _move(sheet, State.CHECKING, after, sentence=_found(sheet), content=b"", finished_at=clock.now())
+    broken = [] if sheet.wrong else examples.broken(rules)
+    after = State.WRONG if sheet.wrong or broken else State.CHECKED
+    told = " ".join(broken[:3]) or _found(sheet)
+    _move(sheet, State.CHECKING, after, sentence=told, content=b"", finished_at=clock.now())
     return True
 
 

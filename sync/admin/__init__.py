@@ -4,11 +4,13 @@ from audit import adminkit
 from audit.models import AuditEntry
 from connections.models import Division
 from sync.admin import (
+    backtest,
     clearing,
     decisions,
     deposits,
     entries,
     expiries,
+    gaps,
     invoices,
     lanes,
     late,
@@ -16,6 +18,7 @@ from sync.admin import (
     orders,
     plans,
     records,
+    remapping,
     runs,
     words,
 )
@@ -23,10 +26,12 @@ from sync.admin.verbs import AUDIT_VERB, DIVISION_VERB
 from sync.models import Expiry, SyncLane
 
 __all__ = [
+    "backtest",
     "clearing",
     "deposits",
     "entries",
     "expiries",
+    "gaps",
     "invoices",
     "lanes",
     "late",
@@ -34,6 +39,7 @@ __all__ = [
     "orders",
     "plans",
     "records",
+    "remapping",
     "runs",
 ]
 

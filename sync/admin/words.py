@@ -50,6 +50,7 @@ WORDS = {
     "invoice.leftover": "invoice still open in Exact",
     "item.to_correct": "record to be corrected in the books",
     "item.sale_changed": "its sale changed, so it is worked out anew",
+    "item.rebooked": "booked again, because a mapping was corrected",
     "item.planned_anew": "worked out anew, because a decision changed",
     "leg.reversing": "leg is being taken back",
     "posting.undo_planned": "undo of the entry planned",

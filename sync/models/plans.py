@@ -29,6 +29,7 @@ class Plan(models.Model):
     accounts = models.JSONField(default=dict)
     totals = models.JSONField(default=dict)
     left_out = models.JSONField(default=list)
+    rebooks = models.JSONField(default=list, help_text="What is booked again once it is taken back, in sentences.")
     fingerprint = models.CharField(max_length=64, blank=True)
     digest = models.CharField(max_length=64, blank=True, help_text="Over the digests of its entries.")
 

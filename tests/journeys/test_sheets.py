@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import zipfile
+from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from django.urls import reverse
 from openpyxl import Workbook, load_workbook
 
 from audit.models import AuditEntry
+from mappings.controls import MappingExample, MappingPolicy
 from mappings.models import CustomerMapping, GLMapping, LedgerAccount
 from mappings.sheets.models import SheetImport
 from tests.journeys.pages import press, words
@@ -297,3 +300,32 @@ def test_a_large_file_is_worked_on_by_a_worker_and_goes_on_when_one_dies(till, b
     sheet.refresh_from_db()
     assert (sheet.state, sheet.done) == ("applied", 1500)
     assert CustomerMapping.objects.filter(square_customer_id__startswith="CUST", debtor=held.debtor).count() == 1500
+
+
+def test_where_four_eyes_are_wanted_somebody_else_confirms_the_file(till, browser, client, plain_http):
+    MappingPolicy.objects.create(division=till.world.shop.division, four_eyes=True)
+    rows = [{**row, "reason": "Reviewed"} for row in exported(browser)]
+    sheet = upload(browser, as_csv(rows))
+
+    assert "somebody else confirms" in words(press(browser, sheet, "apply"))
+    assert not GLMapping.objects.filter(reason="Reviewed").exists()
+
+    press(in_role("Approver"), sheet, "apply")
+    assert GLMapping.objects.filter(reason="Reviewed").count() == len(rows)
+
+
+def test_a_file_that_breaks_an_example_of_finance_is_refused_with_the_example(till, browser):
+    held = GLMapping.objects.get(role="revenue", tax_rate=21)
+    MappingExample.objects.create(
+        division=held.division, role="revenue", tax_rate=21, amount=Decimal("12.10"), on=date(2026, 3, 2),
+        account=held.account, vat_code=held.vat_code, net=Decimal("10.00"), vat=Decimal("2.10"),
+    )  # fmt: skip
+    rows = [
+        {**row, "account": "8001", "vat_code": "2"} if (row["role"], row["tax_rate"]) == ("revenue", "21") else row
+        for row in exported(browser)
+    ]
+
+    sheet = upload(browser, as_csv(rows))
+
+    assert sheet.state == "wrong"
+    assert "This would break an example" in sheet.sentence

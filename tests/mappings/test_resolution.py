@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mappings.resolution import NO_TAX, Case, Gap, Match, Rule, RuleBook, asked_by, narrowing
+from mappings.resolution import NO_TAX, Case, Gap, Match, Rule, RuleBook, Standing, asked_by, narrowing
 from mappings.roles import Role
 from tests.mappings.shop import rule
 
@@ -188,6 +188,40 @@ def test_rules_that_do_not_fit_change_nothing(rules: list[Rule], case: Case) -> 
     fitting = [one for one in rules if isinstance(RuleBook([one]).find(case), Match)]
     if fitting:
         assert RuleBook(rules).find(case) == RuleBook(fitting).find(case)
+
+
+@given(rule_sets(), CASES, st.randoms())
+def test_the_explanation_names_the_rule_that_is_found_and_places_every_other(
+    rules: list[Rule], case: Case, chance: random.Random
+) -> None:
+    book, shuffled = RuleBook(rules), list(rules)
+    chance.shuffle(shuffled)
+    answer, verdicts = book.explain(case)
+    assert answer == book.find(case)
+    assert (answer, verdicts) == RuleBook(shuffled).explain(case)
+    assert sorted(one.rule.id for one in verdicts) == [one.id for one in rules if one.role is case.role]
+    winners = [one.rule for one in verdicts if one.standing is Standing.WINS]
+    assert winners == ([answer.rule] if isinstance(answer, Match) else [])
+    for one in verdicts:
+        alone = isinstance(RuleBook([one.rule]).find(case), Match)
+        assert alone == (one.standing in {Standing.WINS, Standing.RIVALS, Standing.BEATEN})
+
+
+def test_the_explanation_says_why_each_rule_was_beaten() -> None:
+    plain = rule(1, Role.TIPS, "2150", effective_from=date(2026, 1, 1))
+    newer = rule(2, Role.TIPS, "2150", effective_from=date(2026, 2, 1))
+    here = rule(3, Role.TIPS, "2150", location="Utrecht")
+    tender = rule(4, Role.TIPS, "2150", tender="CARD")
+    later = rule(5, Role.TIPS, "2150", tender="CARD", location="Utrecht", effective_from=date(2027, 1, 1))
+    case = Case(Role.TIPS, DAY, location="Utrecht", tender="CARD")
+    _, verdicts = RuleBook([plain, newer, here, tender, later]).explain(case)
+    assert [(one.rule.id, one.standing, one.why) for one in verdicts] == [
+        (4, "wins", "of the rules that fit it is the most specific, and the newest of these"),
+        (3, "beaten", "both narrow on 1, and tender, on which rule 4 narrows, goes first"),
+        (2, "beaten", "it narrows on 0, rule 4 on 1: the more specific one wins"),
+        (1, "beaten", "it narrows on 0, rule 4 on 1: the more specific one wins"),
+        (5, "later", "it counts only from 2027-01-01"),
+    ]
 
 
 @pytest.mark.parametrize(
