@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict
+from dataclasses import asdict, fields, is_dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -60,9 +60,12 @@ def content_of(plan: LegPlan) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
+    """Records as dicts, all the way down. Nothing is copied: what the core made does not change any more."""
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
-    return value if value is None or isinstance(value, str | dict) else asdict(value)
+    if is_dataclass(value):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    return value
 
 
 def digest_of(plan: LegPlan) -> str:

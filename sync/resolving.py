@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence, Set
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -60,9 +61,27 @@ def store(work: Work, resolutions: Sequence[Resolution]) -> None:
         _Storing(
             work, outcome, resolution, held=held.get(resolution.item.pk, {}), owned=owned, booked_days=booked_days
         ).store()
+    outcome.moves = together(outcome.moves)
     work.run.legs_ready += sum(1 for row in outcome.created if isinstance(row, Leg) and row.state == LegState.READY)
     outcome.updates.append((work.run, ["legs_ready"]))
     engine.apply(outcome, grip=work.grip)
+
+
+def together(moves: Iterable[Move]) -> list[Move]:
+    """Records that go the same way move in one UPDATE; all other moves stay as they are, and come first."""
+    others: list[Move] = []
+    alike: dict[tuple[Any, ...], list[Move]] = {}
+    for move in moves:
+        if move.model is SyncItem:
+            alike.setdefault((move.before, move.after, *sorted(move.changes.items())), []).append(move)
+        else:
+            others.append(move)
+    return others + [_one_of(same) for same in alike.values()]
+
+
+def _one_of(same: Sequence[Move]) -> Move:
+    where = {"pk__in": [move.where["pk"] for move in same]}
+    return same[0] if len(same) == 1 else replace(same[0], where=where, count=len(same))
 
 
 def _legs(items: Iterable[int]) -> dict[int, dict[Place, Leg]]:

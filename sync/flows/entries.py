@@ -148,7 +148,8 @@ def _per_payout(work: Work, money: QuerySet[Leg]) -> Iterator[Draft]:
         parts = clearing.of_one_payout((plan for _, plan in plans.values()), most_lines=MOST_LINES)
         for part in parts:
             ordinal = _next_ordinal(work, Document.BANK_ENTRY, key)
-            yield entry_of(work, [plans[_place(plan)][0] for plan in part], group=key, ordinal=ordinal)
+            owners = [plans[_place(plan)][0] for plan in part]
+            yield entry_of(work, owners, group=key, ordinal=ordinal, plans=part)
 
 
 def _clearing_parts(work: Work, legs: Sequence[Leg], group: str) -> Iterator[Draft]:
@@ -162,7 +163,8 @@ def _cut_to_length(work: Work, legs: Sequence[Leg], group: str) -> Iterator[Draf
     parts = clearing.entries((plan for _, plan in plans.values()), most_lines=MOST_LINES)
     for entry, part in parts:
         owners = [plans[_place(plan)][0] for plan in part]
-        yield entry_of(work, owners, group=group, ordinal=_next_ordinal(work, entry.document, group))
+        ordinal = _next_ordinal(work, entry.document, group)
+        yield entry_of(work, owners, group=group, ordinal=ordinal, plans=part)
 
 
 def _place(plan: LegPlan) -> tuple[str, str, int, bool]:
@@ -221,10 +223,19 @@ def _owner(leg: Leg) -> str | int:
 
 
 def entry_of(
-    work: Work, legs: Sequence[Leg], *, group: str, ordinal: int, again: Posting | None = None, own: str = ""
+    work: Work,
+    legs: Sequence[Leg],
+    *,
+    group: str,
+    ordinal: int,
+    again: Posting | None = None,
+    own: str = "",
+    plans: Sequence[LegPlan] = (),
 ) -> Draft:
-    """Everything that is frozen when an entry is drafted. `own`: its reference, where it is given."""
-    plans = [plan_of(leg) for leg in legs]
+    """Everything that is frozen when an entry is drafted. `own`: its reference, where it is given; `plans`: those of
+    the legs, where they are at hand.
+    """
+    plans = plans or [plan_of(leg) for leg in legs]
     first, document = plans[0], Document(legs[0].document)
     own = own or (again.reference if again else _reference(work, legs, group, ordinal))
     if document is Document.SALES_ENTRY:

@@ -174,15 +174,19 @@ def _context(work: Work, item: SyncItem, entries: Sequence[PayoutEntry]) -> Payo
 
 def _booked(work: Work, item: SyncItem, events: set[str], kind: LegKind) -> dict[str, Booked]:
     """What the books hold of these payments or refunds on the clearing account, less what earlier payouts said."""
-    legs = Leg.objects.filter(lane__in=_sharing(work), state__in=STANDING, is_reversal=False)
-    money = dict(legs.filter(kind=kind, item__source_id__in=events).values_list("item__source_id", "amount"))
+    standing = Leg.objects.filter(state__in=STANDING, is_reversal=False)
+    # Their records first: a payout names a few of the thousands of legs of its kind.
+    named = SyncItem.objects.filter(lane__in=_sharing(work), source_id__in=events).order_by("id")
+    records_of = dict(named.values_list("pk", "source_id"))
+    legs = standing.filter(item__in=records_of)
+    money = {records_of[owner]: amount for owner, amount in legs.filter(kind=kind).values_list("item", "amount")}
     fees: Counter[str] = Counter()
     # A fee that took effect after this payout cannot be in it: a later one states it.
-    charged = legs.filter(kind__in=FEES, item__source_id__in=events).exclude(ordinal__gt=0, date__gt=item.local_day)
-    for event, amount in charged.values_list("item__source_id", "amount"):
-        fees[event] -= amount
-    corrected = legs.filter(kind=LegKind.PAYOUT_ENTRY, order_id__in=events).exclude(item=item)
-    for event, amount in corrected.values_list("order_id", "amount"):
+    charged = legs.filter(kind__in=FEES).exclude(ordinal__gt=0, date__gt=item.local_day)
+    for owner, amount in charged.values_list("item", "amount"):
+        fees[records_of[owner]] -= amount
+    corrected = standing.filter(lane__in=_sharing(work), kind=LegKind.PAYOUT_ENTRY, order_id__in=events)
+    for event, amount in corrected.exclude(item=item).values_list("order_id", "amount"):
         fees[event] -= amount
     said = _said_before(work, item, events)
     booked = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import fields, is_dataclass, replace
 from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -89,11 +89,21 @@ def unreadable(error: Unreadable) -> Problem:
 
 def lasting(value: Any) -> dict[str, Any]:
     """The fields of a payload that decide what is booked."""
-    return {name: item for name, item in asdict(value).items() if name not in PASSING} if value else {}
+    return {name: item for name, item in _members(value).items() if name not in PASSING} if value else {}
 
 
 def digest(value: Any) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=_told).encode()).hexdigest()
+
+
+def _told(value: Any) -> Any:
+    """What JSON does not know: a record by its fields, anything else by its text."""
+    return _members(value) if is_dataclass(value) else str(value)
+
+
+def _members(value: Any) -> dict[str, Any]:
+    """The fields of a record, not copied: they are only read."""
+    return {field.name: getattr(value, field.name) for field in fields(value)}
 
 
 def resolution(work: Work, item: SyncItem, plan: Plan, *, is_unfinished: bool = False) -> Resolution:

@@ -57,8 +57,8 @@ class Leg(models.Model):
         ]
         indexes = [
             models.Index(fields=["lane", "state", "document", "date"], name="leg_work"),
-            models.Index(fields=["lane", "kind", "state"], name="leg_kind"),
-            models.Index(fields=["order_id", "kind"], name="leg_order"),
+            models.Index(fields=["lane", "kind", "state", "date"], name="leg_kind"),
+            models.Index(fields=["order_id", "kind", "lane"], name="leg_order"),
             models.Index(fields=["lane", "date"], name="leg_day"),
             models.Index(fields=["reference"], name="leg_reference"),
             models.Index(fields=["lane", "date"], name="leg_late", condition=Q(is_late=True)),

@@ -40,25 +40,25 @@ def _of_one(mode: str, one: Measured) -> Iterator[Row]:
     share = one.payments / 100
     is_large_day = mode == "daily_summary" and one.payments == 10_000
     yield Row(f"{name} payments a second", round(one.payments / one.seconds, 1), "1/s")
-    yield _at_most(
+    yield at_most(
         f"{name} Exact calls", round(one.exact_calls / share, 2), "per 100", _exact_target(mode, is_large_day)
     )
-    yield _at_most(f"{name} Square calls", round(one.square_calls / share, 2), "per 100", 6 if is_large_day else None)
+    yield at_most(f"{name} Square calls", round(one.square_calls / share, 2), "per 100", 6 if is_large_day else None)
     yield Row(f"{name} database statements", round(one.statements / one.payments, 2), "per payment")
     yield Row(f"{name} peak memory", round(one.peak / MEGABYTE, 1), "MB")
     yield Row(f"{name} of which at rest", round(one.resting / MEGABYTE, 1), "MB")
-    yield _at_most(f"{name} difference, all accounts", one.difference / 100, "EUR", 0)
-    yield _at_most(f"{name} entries booked twice", one.doubled, "", 0)
+    yield at_most(f"{name} difference, all accounts", one.difference / 100, "EUR", 0)
+    yield at_most(f"{name} entries booked twice", one.doubled, "", 0)
     yield from _reconciled(name, one)
 
 
 def _reconciled(name: str, one: Measured) -> Iterator[Row]:
     """The comparison of the month with the ledger, once it is booked."""
     found = one.reconciled
-    yield _at_most(f"{name} reconcile", round(found.seconds, 1), "s", 10 if one.payments == LARGE else None)
+    yield at_most(f"{name} reconcile", round(found.seconds, 1), "s", 10 if one.payments == LARGE else None)
     per_part = round(found.exact_calls / max(1, found.lines / LINES), 2)
-    yield _at_most(f"{name} reconcile, Exact calls", per_part, f"per {LINES} lines", 1)
-    yield _at_most(f"{name} reconcile, unexplained", found.unexplained, "cents", 0)
+    yield at_most(f"{name} reconcile, Exact calls", per_part, f"per {LINES} lines", 1)
+    yield at_most(f"{name} reconcile, unexplained", found.unexplained, "cents", 0)
     yield Row(f"{name} reconcile, memory on top", round((found.peak - found.resting) / MEGABYTE, 1), "MB")
 
 
@@ -73,12 +73,12 @@ def _growth(mode: str, measured: Mapping[tuple[str, int], Measured]) -> Iterator
     if len(sizes) > 1:
         small, large = (measured[mode, size] for size in (sizes[0], sizes[-1]))
         name = f"{mode.replace('_', ' ')}: memory at {large.payments:,} against {small.payments:,}"
-        yield _at_most(name, round(large.peak / small.peak, 2), "x", FLAT)
+        yield at_most(name, round(large.peak / small.peak, 2), "x", FLAT)
         more = (large.statements / large.payments) / (small.statements / small.payments)
-        yield _at_most(f"{mode.replace('_', ' ')}: statements per payment, same", round(more, 2), "x", 1.1)
+        yield at_most(f"{mode.replace('_', ' ')}: statements per payment, same", round(more, 2), "x", 1.1)
 
 
-def _at_most(name: str, value: float, unit: str, target: float | None) -> Row:
+def at_most(name: str, value: float, unit: str, target: float | None) -> Row:
     return Row(name, value, unit) if target is None else Row(name, value, unit, f"<= {target:g}", value <= target)
 
 

@@ -26,6 +26,7 @@ class Reconciled:
     """The month compared once it is booked. `unexplained`: cents, and findings without cents."""
 
     seconds: float
+    cpu: float
     lines: int
     exact_calls: int
     unexplained: int
@@ -39,6 +40,7 @@ class Measured:
 
     payments: int
     seconds: float
+    cpu: float
     statements: int
     peak: int
     resting: int
@@ -48,6 +50,56 @@ class Measured:
     doubled: int
     state: str
     reconciled: Reconciled
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """One run of the whole month. `cpu`: of our process alone, whatever else the machine does meanwhile."""
+
+    seconds: float
+    cpu: float
+    statements: int
+    peak: int
+    resting: int
+    state: str
+    exact_calls: int
+    square_calls: int
+    load: float
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    """Everything a merchant has in a month. `plan` reads, resolves and plans; `again` plans what is held by then;
+    `posted` books what was approved. `alone`: entries that had to stand alone; `others`: payments besides.
+    """
+
+    payments: int
+    plan: Ran
+    again: Ran
+    posted: Ran
+    documents: dict[str, int]
+    tied: dict[str, int]
+    reconciled: Reconciled
+    pages: Sequence[tuple[str, float, int]]
+
+    @property
+    def peak(self) -> int:
+        return max(self.plan.peak, self.again.peak, self.posted.peak)
+
+    @property
+    def exact_calls(self) -> int:
+        return self.plan.exact_calls + self.posted.exact_calls
+
+
+def measure_months(sizes: Sequence[int]) -> dict[int, Month]:
+    """One after the other, nothing of ours beside them: their seconds have targets."""
+    return {payments: _month(payments) for payments in sizes}
+
+
+def _month(payments: int) -> Month:
+    with in_a_process(measure_month, payments) as pipe:
+        found: Month = pipe.recv()
+    return found
 
 
 def measure_all(wanted: Sequence[tuple[str, int]]) -> dict[tuple[str, int], Measured]:
@@ -68,25 +120,59 @@ def measure(mode: str, payments: int) -> Measured:
     """A fresh data folder, a fresh sandbox, one run of one lane."""
     from tests.benchmarks import pipeline, vendors
 
+    with _opened(vendors.serve_month, payments, mode) as (sandbox, lane):
+        before = _asked(sandbox, "calls")
+        ran = _done(pipeline.run, lane)
+        after = _asked(sandbox, "calls")
+        compared = _reconciled(sandbox, lane)
+        tied = _done(pipeline.compare, lane, _asked(sandbox, "books"))
+    calls = {f"{system}_calls": after[system] - before[system] for system in after}
+    return Measured(payments=payments, **ran, **calls, **tied, reconciled=compared)
+
+
+def measure_month(payments: int) -> Month:
+    """The whole month, in daily summaries: planned, planned again, approved and booked, reconciled, looked at."""
+    from tests.benchmarks import pages, pipeline, vendors
+
+    with _opened(vendors.serve_whole_month, payments, "daily_summary") as (sandbox, lane):
+        plan, again, posted = (_ran(sandbox, work, lane) for work in (pipeline.plan, pipeline.plan, pipeline.post_plan))
+        reconciled = _reconciled(sandbox, lane)
+        return Month(
+            payments=payments, plan=plan, again=again, posted=posted, reconciled=reconciled,
+            documents=_done(pipeline.documents, lane), tied=_asked(sandbox, "tied"), **_done(pages.measure, lane),
+        )  # fmt: skip
+
+
+@contextmanager
+def _opened(vendor: Callable[..., None], payments: int, mode: str) -> Iterator[tuple[Pipe, int]]:
+    """The vendors at work in a process of their own, and a lane that may run."""
+    from tests.benchmarks import pipeline
+
     with tempfile.TemporaryDirectory(prefix="tillbridge-bench-") as folder:
         os.environ |= {
             "DJANGO_SETTINGS_MODULE": "config.settings", "TILLBRIDGE_DATA": folder,
             "DATABASE_URL": f"sqlite:///{folder}/bench.sqlite3",
         }  # fmt: skip
-        with in_a_process(vendors.serve_month, payments, DAYS, is_talking=True) as sandbox:
+        with in_a_process(vendor, payments, DAYS, is_talking=True) as sandbox:
             opened = sandbox.recv()
             os.environ |= opened.environment
-            lane = _done(pipeline.prepare, opened, mode)
-            before = _asked(sandbox, "calls")
-            ran = _done(pipeline.run, lane)
-            after = _asked(sandbox, "calls")
-            reconciled = _done(pipeline.reconcile, lane)
-            asked = _asked(sandbox, "calls")["exact"] - after["exact"]
-            tied = _done(pipeline.compare, lane, _asked(sandbox, "books"))
+            yield sandbox, _done(pipeline.prepare, opened, mode)
             sandbox.send("end")
-    calls = {f"{system}_calls": after[system] - before[system] for system in after}
-    compared = Reconciled(exact_calls=asked, **reconciled)
-    return Measured(payments=payments, **ran, **calls, **tied, reconciled=compared)
+
+
+def _ran(sandbox: Pipe, work: Callable[..., Any], lane: int) -> Ran:
+    before, load = _asked(sandbox, "calls"), os.getloadavg()[0]
+    ran = _done(work, lane)
+    after = _asked(sandbox, "calls")
+    return Ran(**ran, **{f"{system}_calls": after[system] - before[system] for system in after}, load=load)
+
+
+def _reconciled(sandbox: Pipe, lane: int) -> Reconciled:
+    from tests.benchmarks import pipeline
+
+    before = _asked(sandbox, "calls")["exact"]
+    found = _done(pipeline.reconcile, lane)
+    return Reconciled(exact_calls=_asked(sandbox, "calls")["exact"] - before, **found)
 
 
 def _asked(pipe: Pipe, question: str) -> Any:
