@@ -23,6 +23,8 @@ from sync.lifecycle import ItemState, LegState
 from sync.models import Leg, SyncItem
 
 BATCH = 200
+# A leg that nothing is under way for: it is over, or ready for an entry.
+AT_REST = frozenset({LegState.READY, LegState.CONFIRMED, LegState.REVERSED, LegState.DISMISSED})
 
 
 class Overtaken(Exception):
@@ -137,8 +139,9 @@ def _waits_itself(item: SyncItem, legs: Sequence[Leg]) -> bool:
 def _shown(legs: Sequence[Leg]) -> tuple[ItemState, str, str, str]:
     state = lifecycle.item_state(LegState(leg.state) for leg in legs)
     stuck = [leg for leg in legs if leg.state in {LegState.WAITING, LegState.REFUSED}]
-    if state is ItemState.DONE:
-        # What a person undid is reversed and waits for the decision to book it again or to leave it.
+    if state is not ItemState.WAITING and all(leg.state in AT_REST for leg in legs):
+        # What a person undid is reversed and waits for the decision to book it again or to leave it. A receipt that is
+        # ready stays so until then: it needs its sale, and would otherwise wait for ever without a word.
         stuck = [leg for leg in legs if leg.state == LegState.REVERSED and leg.problem_kind]
         state = ItemState.WAITING if stuck else state
     if state is not ItemState.WAITING:

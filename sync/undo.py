@@ -32,8 +32,8 @@ from sync.models import Leg, PlannedEntry, Posting, SyncRun
 
 STAGE = "undo"
 STANDING = (LegState.POSTING, LegState.POSTED, LegState.CONFIRMED)
-# What settles or gives back a sale, and must be undone before it; the money of a refund before its credit.
-DEPENDANTS = (LegKind.RECEIPT, LegKind.REFUND, LegKind.REFUND_MONEY)
+# What settles, credits or gives back a sale, and must be undone before it; the money of a refund before its credit.
+DEPENDANTS = (LegKind.RECEIPT, LegKind.REFUND, LegKind.REFUND_MONEY, LegKind.INVOICE_CREDIT)
 NOT_BOOKED = {
     PostingState.DRAFT: "It is not booked yet.",
     PostingState.SENDING: "It is being booked; nobody knows yet what came of it.",
@@ -86,14 +86,25 @@ def _planned(work: Work, run: SyncRun, chosen: Sequence[Posting]) -> tuple[list[
     refused = _refused(work, chosen, standing)
     rows: list[PlannedEntry] = []
     division = Reference(work.lane.division)
-    for row in chosen:
-        if row.pk not in refused:
-            undoing = _undoing(work, row, standing[row.pk])
-            hashes = _hashes(undoing, division)
-            planned = plans.planned_row(run, undoing.draft, stage=STAGE, position=len(rows), hashes=hashes)
-            planned.leg_ids, planned.reverses = [leg.pk for leg in undoing.legs], row
-            rows.append(planned)
+    for row in _in_order([row for row in chosen if row.pk not in refused], standing):
+        undoing = _undoing(work, row, standing[row.pk])
+        hashes = _hashes(undoing, division)
+        planned = plans.planned_row(run, undoing.draft, stage=STAGE, position=len(rows), hashes=hashes)
+        planned.leg_ids, planned.reverses = [leg.pk for leg in undoing.legs], row
+        rows.append(planned)
     return rows, [[row.reference, refused[row.pk]] for row in chosen if row.pk in refused]
+
+
+def _in_order(rows: Sequence[Posting], standing: Mapping[int, Sequence[Leg]]) -> list[Posting]:
+    """Money, then credits, then what these rest on, the newest first in each: an entry is held against what stands when
+    its turn comes, and a corrected sale is newer than its receipt.
+    """
+    money = {leg.pk for row in rows if row.document != Document.SALES_ENTRY for leg in standing[row.pk]}
+
+    def rank(row: Posting) -> int:
+        return 0 if row.document != Document.SALES_ENTRY else 1 + bool(_depended_on(standing[row.pk], money))
+
+    return sorted(rows, key=rank)
 
 
 def _store(

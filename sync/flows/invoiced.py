@@ -91,12 +91,13 @@ def _sales(work: Work, orders: Iterable[str]) -> QuerySet[Leg]:
 
 def standing_legs(work: Work, orders: Iterable[str]) -> QuerySet[Leg]:
     """Sales, credits of cancels, and credits of refunds that count, of these orders. A sale that waits for its period,
-    or was refused, is known with its lines all the same.
+    was refused, or was undone, is known with its lines all the same: of a canceled invoice Square has them no more.
     """
     kinds = (LegKind.SALE, LegKind.INVOICE_CREDIT, LegKind.REFUND)
     legs = Leg.objects.filter(lane=work.lane, order_id__in=list(orders), kind__in=kinds, is_reversal=False)
     undone = Leg.objects.filter(is_reversal=True, kind=LegKind.REFUND).values("item")
-    counts = Q(state__in=STANDING) | Q(kind=LegKind.SALE, state__in=(LegState.WAITING, LegState.REFUSED))
+    known = (LegState.WAITING, LegState.REFUSED, LegState.REVERSED)
+    counts = Q(state__in=STANDING) | Q(kind=LegKind.SALE, state__in=known)
     return legs.filter(counts).exclude(kind=LegKind.REFUND, item__in=undone).order_by("id")
 
 

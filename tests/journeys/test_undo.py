@@ -9,8 +9,10 @@ import pytest
 from connections.sandbox.faults import Fault
 from mappings import reference
 from sync import runs
-from sync.models import Leg, PlannedEntry, Posting, SyncItem, SyncRun
+from sync.models import Leg, PlannedEntry, Posting, SyncItem, SyncLane, SyncRun
+from tests.journeys.desk import BALANCE, DEPOSIT
 from tests.journeys.pages import page_of, press, press_on_list, words
+from tests.journeys.test_corrections import change
 
 
 @pytest.fixture(params=["per_payment", "daily_summary"])
@@ -280,6 +282,82 @@ def test_a_refund_not_booked_yet_waits_when_its_sale_is_undone(empty_till, brows
     refund = SyncItem.objects.get(kind="refund")
     assert (refund.state, refund.problem_kind) == ("waiting", "waits_for_sale")
     assert till.ledger == {}
+
+
+def test_a_sale_undone_before_its_receipt_was_booked_waits_and_is_booked_again_by_replay(till, browser, queue):
+    """Per payout, the receipt is ready until Square pays out."""
+    SyncLane.objects.update(clearing_grouping="per_payout")
+    booked(till)
+    press(browser, entries("sales_entry").get(), "undo")
+    approved(browser, queue)
+    item = SyncItem.objects.get()
+    assert (item.state, item.problem_kind) == ("waiting", "undone")
+
+    with queue.listening():
+        press(browser, item, "replay")
+    queue.work()
+    till.world.sandbox.square.pay_out("Amsterdam")
+    till.next_morning()
+    till.next_morning()
+
+    # 25.00 less the fee of 0.44 reaches the bank.
+    assert till.ledger == {"1290": 2456, "4960": 44, "8000": -2066, "1500": -434}
+    assert set(SyncItem.objects.values_list("state", flat=True)) == {"done"}
+
+
+def test_a_corrected_sale_is_undone_together_with_its_older_receipt(till, browser, queue):
+    """The correction is the newer entry, and the receipt rests on it: the receipt goes first."""
+    SyncLane.objects.update(after_change="correct")
+    sale = till.sell()
+    till.next_morning()
+    change(till, sale, 2500, 206)
+    till.next_morning()
+
+    press_on_list(browser, list(Posting.objects.filter(state="confirmed")), "undo")
+    approved(browser, queue)
+
+    assert till.ledger == {}
+    assert (SyncItem.objects.get().state, SyncItem.objects.get().problem_kind) == ("waiting", "undone")
+
+
+def test_the_sale_of_a_canceled_invoice_is_not_undone_without_its_credit(desk, browser, queue):
+    made = desk.invoice()
+    desk.morning()
+    desk.cancel(made)
+    desk.morning()
+    assert desk.ledger == {}
+    sale, credit = (Posting.objects.get(legs__kind=kind) for kind in ("sale", "invoice_credit"))
+
+    page = words(press(browser, sale, "undo"))
+    assert f"invoice credit in {credit.reference}" in page
+    assert not SyncRun.objects.filter(purpose="undo").exists()
+
+    press_on_list(browser, [sale, credit], "undo")
+    approved(browser, queue)
+    assert set(Posting.objects.filter(pk__in=[sale.pk, credit.pk]).values_list("state", flat=True)) == {"reversed"}
+
+
+def test_a_canceled_invoice_that_was_partly_paid_is_undone_and_booked_again(desk, browser, queue):
+    made = desk.invoice(DEPOSIT, BALANCE)
+    desk.morning()
+    desk.pay(made)
+    desk.morning()
+    desk.cancel(made)
+    desk.morning()
+    desk.morning()
+    booked = desk.ledger
+
+    press_on_list(browser, list(Posting.objects.all()), "undo")
+    approved(browser, queue)
+    assert desk.ledger == {}
+    with queue.listening():
+        press_on_list(browser, list(SyncItem.objects.all()), "replay")
+    queue.work()
+    desk.morning()
+    desk.morning()
+
+    assert desk.ledger == booked
+    assert set(SyncItem.objects.values_list("state", flat=True)) == {"done"}
 
 
 def test_both_entries_lead_to_each_other_and_the_work_list_shows_the_plan(till, browser, queue):
