@@ -14,6 +14,7 @@ from sync import actions
 from sync.models import Posting, SyncItem, SyncLane
 from tests.journeys.pages import page_of, words
 from tests.journeys.shop import CARD, MUG, cents
+from tests.sync.test_pages import lane_form
 from tests.world import World
 
 RATES = {"GBP": "1.17", "USD": "0.92", "JPY": "0.0062"}
@@ -191,20 +192,6 @@ def test_without_a_rate_exact_refuses_in_words_that_say_what_to_do(world: World)
 
 
 # --- what a lane refuses at set-up --------------------------------------------------------------
-def lane_form(lane: SyncLane, **changes: Any) -> dict[str, Any]:
-    names = (
-        "label", "flow", "cadence_minutes", "go_live", "sales_grouping", "clearing_grouping", "day_closes_after_hours",
-        "closed_periods", "books_payouts", "sales_journal", "clearing_journal", "cash_journal", "unknown_customers",
-    )  # fmt: skip
-    feeds: dict[str, Any] = {"feeds-TOTAL_FORMS": lane.feeds.count(), "feeds-INITIAL_FORMS": lane.feeds.count()}
-    for place, feed in enumerate(lane.feeds.all()):
-        feeds |= {f"feeds-{place}-id": feed.pk, f"feeds-{place}-lane": lane.pk,
-                  f"feeds-{place}-location": feed.location_id}  # fmt: skip
-    held = {name: getattr(lane, name) for name in names}
-    ids = {"source": lane.source_id, "division": lane.division_id, "collective_debtor": lane.collective_debtor_id}
-    return {**held, **ids, "is_enabled": "on", **feeds, **changes}
-
-
 def saved(browser: Any, lane: SyncLane, **changes: Any) -> str:
     """What the page says to a lane saved like this; empty when it was saved."""
     lane.refresh_from_db()

@@ -258,11 +258,11 @@ def lane_form(lane: SyncLane, **changes: Any) -> dict[str, Any]:
     """What the page sends back when nothing was touched, and the changes."""
     told = {field.name: getattr(lane, field.attname) for field in lane._meta.concrete_fields if field.editable}
     held = {name: value for name, value in told.items() if value is not None and value is not False}
-    feed = lane.feeds.get()
-    return {
-        **held, "is_enabled": "on", "feeds-TOTAL_FORMS": 1, "feeds-INITIAL_FORMS": 1, "feeds-0-id": feed.pk,
-        "feeds-0-lane": lane.pk, "feeds-0-location": feed.location_id, **changes,
-    }  # fmt: skip
+    feeds: dict[str, Any] = {"feeds-TOTAL_FORMS": lane.feeds.count(), "feeds-INITIAL_FORMS": lane.feeds.count()}
+    for place, feed in enumerate(lane.feeds.all()):
+        row = {"id": feed.pk, "lane": lane.pk, "location": feed.location_id}
+        feeds |= {f"feeds-{place}-{name}": value for name, value in row.items()}
+    return {**held, "is_enabled": "on", **feeds, **changes}
 
 
 def test_a_lane_refuses_a_journal_of_the_wrong_type(shop: Shop, anna: Client) -> None:
