@@ -27,7 +27,7 @@ ACTIVE = 1
 # What a comparison writes; other columns of the row belong to others.
 COMPARED = (
     "name", "registration_number", "vat_number", "currency", "country", "is_active", "read_at",
-    "held_reason", "held_at",
+    "held_reason", "held_at", "versions_since",
 )  # fmt: skip
 PINNED = ("is_pinned", "pinned_name", "pinned_registration_number", "held_reason", "held_at")
 
@@ -126,6 +126,7 @@ def _take_over(division: Division, found: payloads.Division, now: datetime) -> b
     division.name, division.registration_number = found.name, found.registration_number
     division.vat_number, division.currency, division.country = found.vat_number, found.currency, found.country
     division.is_active, division.read_at = found.status == ACTIVE, now
+    division.versions_since = f"{found.moved_at or '-'} {found.hr_linked_at or '-'}"
     reason = _difference(division)
     is_held = _hold(division, reason, now)
     division.save(update_fields=None if is_new else COMPARED)

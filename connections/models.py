@@ -112,6 +112,10 @@ class Division(models.Model):
     read_at = models.DateTimeField("last read", null=True, blank=True, editable=False)
     reference_read_at = models.DateTimeField("reference data read", null=True, blank=True, editable=False)
     items_read_at = models.DateTimeField("items read", null=True, blank=True, editable=False)
+    versions_since = models.CharField(
+        max_length=60, blank=True, editable=False,
+        help_text="When Exact last moved it or changed its HR link: its row versions started again then.",
+    )  # fmt: skip
 
     class Meta:
         ordering = ["code"]

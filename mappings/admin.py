@@ -19,7 +19,7 @@ from audit.adminkit import BackOfficeAdmin, ReadOnlyAdmin, badge, local_time, nu
 from audit.trail import Fact
 from connections import clock
 from connections.models import Connection, Division, Location
-from mappings import foureyes, soundness
+from mappings import accepting, foureyes, soundness
 from mappings.bookkeeping.legs import ProblemKind
 from mappings.forms import ACCEPT, COLLECTIVE, REST, CustomerForm, ItemForm, RuleForm
 from mappings.models import (
@@ -32,6 +32,7 @@ from mappings.models import (
     ItemMapping,
     Journal,
     LedgerAccount,
+    PaymentCondition,
     VatCode,
 )
 from mappings.objections import CUSTOMER
@@ -65,6 +66,7 @@ words.add(
         "customermapping.changed": "customer mapping changed",
         "itemmapping.added": "article mapped",
         "itemmapping.changed": "item mapping changed",
+        "glmapping.proposed": "GL mapping laid before finance",
         "item_mapping.proposed": "article laid before finance",
     }
 )
@@ -84,7 +86,7 @@ def trouble_filter(troubled: Callable[[], QuerySet[Any]]) -> type[admin.SimpleLi
     return TroubleFilter
 
 
-def _soundness(trouble: str) -> SafeString:
+def soundness_shown(trouble: str) -> SafeString:
     return badge(trouble, "bad") if trouble else badge("usable", "quiet")
 
 
@@ -144,6 +146,12 @@ class DecisionAdmin(SheetPages, BackOfficeAdmin):
         pinned = list(Division.objects.filter(is_pinned=True).values_list("pk", flat=True)[:2])
         return {"division": pinned[0], **initial} if len(pinned) == 1 else initial
 
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        row: Any = super().get_object(request, object_id, from_field)
+        if row is not None:
+            row.may_decide = self.has_change_permission(request, row)
+        return row
+
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
         """A decision is taken back by a later one, not removed: entries that were booked by it refer to it."""
         return False
@@ -151,6 +159,14 @@ class DecisionAdmin(SheetPages, BackOfficeAdmin):
     @admin.display(description="status", ordering="status")
     def status_shown(self, row: Any) -> SafeString:
         return badge(row.get_status_display(), TONES[Decision(row.status)])
+
+    @admin.display(description="suggestion")
+    def suggested(self, row: Any) -> str:
+        """The best candidate of what nobody has decided yet."""
+        if row.status not in accepting.OPEN or not row.candidates:
+            return "–"
+        first = row.candidates[0]
+        return f"{first['code']} {first['name']}" + (f", {first['score'] // 10} %" if "score" in first else "")
 
     @admin.display(description="decided")
     def decided(self, row: Any) -> SafeString | str:
@@ -174,8 +190,15 @@ def _plain(value: Any) -> Any:
 class CustomerMappingAdmin(DecisionAdmin):
     form = CustomerForm
     solves = SOLVED_BY_A_CUSTOMER
+    confirmed_actions = (
+        accepting.action(
+            permission="mappings.resolve_customermapping", fill=accepting.fill_customer, kinds=SOLVED_BY_A_CUSTOMER,
+            noun="customer",
+        ),
+    )  # fmt: skip
     list_display = (
-        "name", "square_customer_id", "debtor", "status_shown", "sound", "effective_from", "division", "decided",
+        "name", "square_customer_id", "debtor", "suggested", "status_shown", "sound", "effective_from", "division",
+        "decided",
     )  # fmt: skip
     list_filter = ("status", trouble_filter(soundness.troubled_customers), "division")
     list_select_related = ("debtor", "division")
@@ -192,7 +215,7 @@ class CustomerMappingAdmin(DecisionAdmin):
 
     @admin.display(description="as Exact is now")
     def sound(self, row: CustomerMapping) -> SafeString:
-        return _soundness(soundness.customer_trouble(row))
+        return soundness_shown(soundness.customer_trouble(row) or soundness.condition_trouble(row))
 
     @admin.display(description="customer", ordering="square_name")
     def name(self, row: CustomerMapping) -> str:
@@ -202,12 +225,6 @@ class CustomerMappingAdmin(DecisionAdmin):
         merchants = list(Connection.objects.filter(system=Connection.System.SQUARE).values_list("pk", flat=True)[:2])
         known: dict[str, Any] = {"status": Decision.MATCHED, **super().get_changeform_initial_data(request)}
         return {"merchant": merchants[0], **known} if len(merchants) == 1 else known
-
-    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
-        row: Any = super().get_object(request, object_id, from_field)
-        if row is not None:
-            row.may_decide = self.has_change_permission(request, row)
-        return row
 
     @admin.display(description="who it may be")
     def candidates_shown(self, row: CustomerMapping) -> SafeString:
@@ -230,8 +247,8 @@ class CustomerMappingAdmin(DecisionAdmin):
 class ItemMappingAdmin(DecisionAdmin):
     form = ItemForm
     solves = SOLVED_BY_AN_ITEM
-    list_display = ("name", "square_item", "item", "status_shown", "effective_from", "division", "decided")
-    list_filter = ("status", "division")
+    list_display = ("name", "square_item", "item", "status_shown", "sound", "effective_from", "division", "decided")
+    list_filter = ("status", trouble_filter(soundness.troubled_items), "division")
     list_select_related = ("item", "division")
     search_fields = ("square_item__exact", "square_name__istartswith", "item__code__exact")
     search_help_text = "Square catalogue id, beginning of the name, or code of the Exact item"
@@ -245,6 +262,10 @@ class ItemMappingAdmin(DecisionAdmin):
         ("Decision", {"fields": ("status", "effective_from", "reason", "decided_by", "decided_at")}),
     )
 
+    @admin.display(description="as Exact is now")
+    def sound(self, row: ItemMapping) -> SafeString:
+        return soundness_shown(soundness.item_trouble(row))
+
     @admin.display(description="article", ordering="square_name")
     def name(self, row: ItemMapping) -> str:
         return str(row)
@@ -253,12 +274,6 @@ class ItemMappingAdmin(DecisionAdmin):
         merchants = list(Connection.objects.filter(system=Connection.System.SQUARE).values_list("pk", flat=True)[:2])
         known: dict[str, Any] = {"status": Decision.MATCHED, **super().get_changeform_initial_data(request)}
         return {"merchant": merchants[0], **known} if len(merchants) == 1 else known
-
-    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
-        row: Any = super().get_object(request, object_id, from_field)
-        if row is not None:
-            row.may_decide = self.has_change_permission(request, row)
-        return row
 
     @admin.display(description="which it may be")
     def candidates_shown(self, row: ItemMapping) -> SafeString:
@@ -277,7 +292,14 @@ class ItemMappingAdmin(DecisionAdmin):
 class GLMappingAdmin(RulePages, DecisionAdmin):
     form = RuleForm
     solves = SOLVED_BY_A_RULE
-    list_display = ("rule", "account", "vat_code", "status_shown", "sound", "effective_from", "division", "decided")
+    confirmed_actions = (
+        accepting.action(
+            permission="mappings.resolve_glmapping", fill=accepting.fill_rule, kinds=SOLVED_BY_A_RULE, noun="rule"
+        ),
+    )
+    list_display = (
+        "rule", "account", "vat_code", "suggested", "status_shown", "sound", "effective_from", "division", "decided",
+    )  # fmt: skip
     list_filter = ("role", "status", trouble_filter(soundness.troubled_rules), "division")
     list_select_related = ("account", "vat_code", "division")
     search_fields = (
@@ -286,7 +308,7 @@ class GLMappingAdmin(RulePages, DecisionAdmin):
     )  # fmt: skip
     search_help_text = "Beginning of a tax name or category, a tender, a GL account's code or part of its name"
     autocomplete_fields = ("account", "vat_code")
-    readonly_fields = ("sound", "versions", "decided_by", "decided_at")
+    readonly_fields = ("suggestions_shown", "sound", "versions", "decided_by", "decided_at")
     empty = "No rule yet. Each ledger role needs one that names its GL account; begin with revenue and its taxes."
     fieldsets = (
         (None, {"fields": ("division", "role")}),
@@ -301,7 +323,7 @@ class GLMappingAdmin(RulePages, DecisionAdmin):
             "Narrower still",
             {"fields": ("category", "customer_kind", "fee_type", "payout_entry_type"), "classes": ("collapse",)},
         ),
-        ("Goes to", {"fields": ("account", "vat_code", "cost_center", "cost_unit", "sound")}),
+        ("Goes to", {"fields": ("suggestions_shown", "account", "vat_code", "cost_center", "cost_unit", "sound")}),
         ("Decision", {"fields": ("status", "effective_from", "reason", "decided_by", "decided_at", "versions")}),
     )  # fmt: skip
 
@@ -315,7 +337,13 @@ class GLMappingAdmin(RulePages, DecisionAdmin):
 
     @admin.display(description="as Exact is now")
     def sound(self, row: GLMapping) -> SafeString:
-        return _soundness(soundness.rule_trouble(row))
+        return soundness_shown(soundness.rule_trouble(row))
+
+    @admin.display(description="suggestions")
+    def suggestions_shown(self, row: GLMapping) -> SafeString:
+        may_decide = row.status in accepting.OPEN and getattr(row, "may_decide", False)
+        context = {"row": row, "candidates": accepting.offered(row), "accept": ACCEPT, "may_decide": may_decide}
+        return SafeString(render_to_string("admin/mappings/suggestions.html", context))
 
     @admin.display(description="every version")
     def versions(self, row: GLMapping) -> SafeString:
@@ -385,6 +413,11 @@ class VatCodeAdmin(ReferenceAdmin):
 @admin.register(Journal)
 class JournalAdmin(ReferenceAdmin):
     list_display = ("code", "name", "type", "currency", "account", "usable", "division")
+
+
+@admin.register(PaymentCondition)
+class PaymentConditionAdmin(ReferenceAdmin):
+    list_display = ("code", "name", "usable", "division")
 
 
 @admin.register(DebtorAccount)

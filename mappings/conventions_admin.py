@@ -8,10 +8,12 @@ from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
 
 from audit import adminkit, words
 from connections.models import Division
-from mappings.admin import DecisionAdmin
+from mappings import soundness
+from mappings.admin import DecisionAdmin, soundness_shown, trouble_filter
 from mappings.bookkeeping.conventions import CHOICES, default_of
 from mappings.bookkeeping.legs import ProblemKind
 from mappings.forms import offer, offer_divisions
@@ -189,8 +191,8 @@ class ConventionAdmin(DecisionAdmin):
 class TenderJournalAdmin(DecisionAdmin):
     form = TenderJournalForm
     solves = (ProblemKind.UNMAPPED_ACCOUNT,)
-    list_display = ("tender", "journal", "division", "decided")
-    list_filter = ("division",)
+    list_display = ("tender", "journal", "sound", "division", "decided")
+    list_filter = (trouble_filter(soundness.troubled_tenders), "division")
     list_select_related = ("division",)
     readonly_fields = ("decided_by", "decided_at")
     introduction = "Gift cards and external tenders whose money is booked in a journal of its own, and not in clearing."
@@ -202,6 +204,10 @@ class TenderJournalAdmin(DecisionAdmin):
         (None, {"fields": ("division", "tender", "journal")}),
         ("Decision", {"fields": ("reason", "decided_by", "decided_at")}),
     )
+
+    @admin.display(description="as Exact is now")
+    def sound(self, row: TenderJournal) -> SafeString:
+        return soundness_shown(soundness.journal_trouble(row.division_id, row.journal))
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         initial = super().get_changeform_initial_data(request)

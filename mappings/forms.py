@@ -10,7 +10,13 @@ from django.db.models import Q
 
 from connections.models import Division, Location
 from mappings import examples, objections
-from mappings.models import CustomerMapping, Decision, GLMapping, ItemMapping
+from mappings import opening_forms as openings
+from mappings.models import (
+    CustomerMapping,
+    Decision,
+    GLMapping,
+    ItemMapping,
+)
 from mappings.resolution import NO_TAX
 
 if TYPE_CHECKING:
@@ -137,6 +143,7 @@ class RuleForm(_RuleForm):
         offer(self.fields["location"], [("", "every location"), *known])
         offer_divisions(self)
         offer_decisions(self, "Matched: used for booking. Ignored: kept, and not used.")
+        openings.press(self, ACCEPT)
 
     def _post_clean(self) -> None:
         """Once the row is as it would be saved, the examples that finance wrote must hold."""
@@ -147,6 +154,7 @@ class RuleForm(_RuleForm):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
+        openings.take_the_place_of_a_proposal(self, cleaned)
         for name, sentence in objections.to_rule(cleaned):
             self.add_error(name, sentence)
         return cleaned

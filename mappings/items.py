@@ -13,13 +13,13 @@ from audit import trail
 from audit.trail import Fact
 from connections import clients, clock
 from connections.models import Connection, Division
-from connections.providers.exact import odata
-from connections.providers.exact.orders import ITEMS
+from connections.providers.exact import changes
 from connections.providers.exact.orders import Item as ItemRow
 from connections.providers.square.payloads import Goods
-from mappings import reference
+from mappings import deltas
 from mappings.bookkeeping.legs import Problem, ProblemKind
 from mappings.bookkeeping.order import Item
+from mappings.deltas import Watched
 from mappings.models import Decision, ExactItem, ItemMapping
 
 STALE = timedelta(hours=24)
@@ -32,27 +32,31 @@ def refresh_if_stale(division: Division) -> None:
 
 
 def refresh(division: Division) -> None:
-    """Read the items that are sold, a thousand a call. Raises the errors of the providers; then nothing is stored."""
-    client = clients.exact_client(division)
-    found = {row.id: _columns(row) for row in client.read(ITEMS, where=odata.eq("IsSalesItem", value=True))}
+    """Read which items changed, a thousand a call. Raises the errors of the providers; then nothing is stored."""
     now = clock.now()
+    changed = deltas.read(clients.exact_client(division), division, WATCHED, at=now)
     with transaction.atomic():
-        count = reference.store(division, ExactItem, found, at=now)
+        counts = deltas.keep(division, changed, at=now)
         division.items_read_at = now
         division.save(update_fields=["items_read_at"])
-        detail = {"ExactItem": count}
         trail.record(
-            [Fact("reference.read", "division", division.pk, str(division), division=division.code, detail=detail)],
+            [Fact("reference.read", "division", division.pk, str(division), division=division.code, detail=counts)],
             at=now,
         )
 
 
-def _columns(row: ItemRow) -> dict[str, Any]:
+def _columns(row: ItemRow) -> dict[str, Any] | None:
+    """None for what is not sold."""
+    if not row.is_sold:
+        return None
     ended = row.ends is not None and row.ends.date() < clock.now().date()
     return {
         "code": row.code[:LONGEST_CODE], "name": row.name[:LONGEST_NAME], "unit": row.unit[:LONGEST_UNIT],
         "is_blocked": ended,
     }  # fmt: skip
+
+
+WATCHED = (Watched(ExactItem, changes.ITEMS, changes.ITEM, _columns),)
 
 
 @dataclass(frozen=True, slots=True)

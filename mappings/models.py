@@ -8,9 +8,15 @@ from django.db import models
 from django.db.models import Q
 
 from connections.models import Connection, Division
-from mappings import controls  # noqa: F401 - rows of this app too
+from mappings import (
+    controls,  # noqa: F401 - rows of this app too
+    reading,
+)
 from mappings.bookkeeping.conventions import Conventions, Discounts, FeeVat, GiftCards, Service, Tips
 from mappings.roles import Role
+
+# Django looks for rows here; these have a module of their own.
+LedgerCount, ReadingPoint = reading.LedgerCount, reading.ReadingPoint
 
 
 class Decision(models.TextChoices):
@@ -344,6 +350,14 @@ class CostUnit(ReferenceRow):
         constraints = [models.UniqueConstraint(fields=["division", "remote_id"], name="cost_unit_once")]
 
 
+class PaymentCondition(ReferenceRow):
+    """Terms of payment that customers name by their code. Exact has no way to block one."""
+
+    class Meta(ReferenceRow.Meta):
+        verbose_name = "payment condition"
+        constraints = [models.UniqueConstraint(fields=["division", "remote_id"], name="payment_condition_once")]
+
+
 class DebtorAccount(ReferenceRow):
     """A customer in Exact (crm/Accounts). Only status C can be sold to."""
 
@@ -352,6 +366,12 @@ class DebtorAccount(ReferenceRow):
     vat_number = models.CharField(max_length=30, blank=True)
     receivables_account = models.CharField(max_length=36, blank=True, help_text="GUID of its own AR account, if any.")
     payment_condition = models.CharField(max_length=10, blank=True, help_text="Code of its payment terms for sales.")
+    registration_number = models.CharField("chamber of commerce number", max_length=50, blank=True)
+    phone = models.CharField(max_length=50, blank=True)
+    address = models.CharField(max_length=200, blank=True)
+    postcode = models.CharField(max_length=20, blank=True)
+    city = models.CharField(max_length=100, blank=True)
+    country = models.CharField(max_length=3, blank=True)
 
     class Meta(ReferenceRow.Meta):
         verbose_name = "Exact customer"

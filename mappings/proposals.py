@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
@@ -13,7 +13,11 @@ from audit.trail import Fact
 from connections import clock
 from connections.models import Connection, Division
 from connections.providers.square.payloads import Customer
+from mappings import suggestions
 from mappings.models import CustomerMapping, DebtorAccount, Decision
+from mappings.suggestions import Directory, Match, Party
+
+SHOWN = 5
 
 
 def propose(division: Division, merchant: Connection, found: Mapping[str, Customer | None], *, since: date) -> int:
@@ -23,46 +27,49 @@ def propose(division: Division, merchant: Connection, found: Mapping[str, Custom
     """
     held = CustomerMapping.objects.filter(division=division, merchant=merchant, square_customer_id__in=found)
     known = set(held.values_list("square_customer_id", flat=True))
-    debtors = list(DebtorAccount.objects.filter(division=division, gone_at=None, is_blocked=False))
+    unmet = {customer_id: customer for customer_id, customer in found.items() if customer_id not in known}
+    directory = directory_of(division) if unmet else Directory([])
     rows = [
-        _proposal(
+        CustomerMapping(
             division=division,
             merchant=merchant,
-            customer_id=customer_id,
-            customer=customer,
-            debtors=debtors,
-            since=since,
+            square_customer_id=customer_id,
+            square_name=name_of(customer)[:300] if customer else "",
+            effective_from=since,
+            reason="Seen in Square on a payment; nobody has decided yet.",
+            **_weighed(directory.matches(square_party(customer, division.country)) if customer else []),
         )
-        for customer_id, customer in found.items()
-        if customer_id not in known
+        for customer_id, customer in unmet.items()
     ]
-    now = clock.now()
     with transaction.atomic():
         CustomerMapping.objects.bulk_create(rows, batch_size=200, ignore_conflicts=True)
-        trail.record([_fact(row) for row in rows], at=now)
+        trail.record([_fact(row) for row in rows], at=clock.now())
     return len(rows)
 
 
-def _proposal(
-    *,
-    division: Division,
-    merchant: Connection,
-    customer_id: str,
-    customer: Customer | None,
-    debtors: Iterable[DebtorAccount],
-    since: date,
-) -> CustomerMapping:
-    candidates = [evidence for debtor in debtors if customer and (evidence := compare(customer, debtor))["agrees"]]
-    return CustomerMapping(
-        division=division,
-        merchant=merchant,
-        square_customer_id=customer_id,
-        square_name=name_of(customer)[:300] if customer else "",
-        status=Decision.CONFLICT if len(candidates) > 1 else Decision.PROPOSED,
-        candidates=candidates,
-        effective_from=since,
-        reason="Seen in Square on a payment; nobody has decided yet.",
-    )
+def directory_of(division: Division) -> Directory:
+    """Everybody in Exact who can be sold to."""
+    rows = DebtorAccount.objects.filter(division=division, gone_at=None, is_blocked=False)
+    return Directory(exact_party(row, division.country) for row in rows.iterator(1_000))
+
+
+def exact_party(row: DebtorAccount, home: str) -> Party:
+    """`home`: the division's country, for customers that name none."""
+    return Party(
+        id=row.remote_id, code=row.code, name=row.name, vat_number=row.vat_number, email=row.email, phone=row.phone,
+        registration=row.registration_number, street=row.address, postcode=row.postcode, country=row.country or home,
+    )  # fmt: skip
+
+
+def square_party(customer: Customer, home: str) -> Party:
+    """Square knows no chamber-of-commerce number; who uses its reference for it is recognised by it."""
+    address = customer.address
+    street = " ".join(str(address.get(f"address_line_{line}") or "") for line in (1, 2)).strip()
+    return Party(
+        name=name_of(customer), vat_number=customer.vat_number, email=customer.email, phone=customer.phone,
+        registration=customer.reference_id, street=street, postcode=str(address.get("postal_code") or ""),
+        country=str(address.get("country") or home),
+    )  # fmt: skip
 
 
 def name_of(customer: Customer) -> str:
@@ -70,21 +77,23 @@ def name_of(customer: Customer) -> str:
     return customer.company_name or person or customer.email
 
 
-def compare(customer: Customer, debtor: DebtorAccount) -> dict[str, Any]:
-    """What agrees and what differs between the two, by the names finance uses."""
-    sides = {
-        "VAT number": (customer.vat_number, debtor.vat_number, _bare),
-        "e-mail": (customer.email, debtor.email, str.casefold),
-        "name": (name_of(customer), debtor.name, _bare),
+def _weighed(matches: list[Match]) -> dict[str, Any]:
+    """Nobody chooses between several by a hair: then it is a conflict, unless one leads by far."""
+    scores = [match.score for match in matches]
+    is_open = sum(score >= suggestions.POSSIBLE for score in scores) > 1 and not suggestions.clear(scores)
+    return {
+        "status": Decision.CONFLICT if is_open else Decision.PROPOSED,
+        "candidates": [evidence(match) for match in matches[:SHOWN]],
     }
-    agrees = [word for word, (theirs, ours, form) in sides.items() if theirs and ours and form(theirs) == form(ours)]
-    differs = [word for word, (theirs, ours, form) in sides.items() if theirs and ours and form(theirs) != form(ours)]
-    return {"id": debtor.remote_id, "code": debtor.code, "name": debtor.name, "agrees": agrees, "differs": differs}
 
 
-def _bare(text: str) -> str:
-    """Letters and digits alone: 'De Molen B.V.' and 'de molen bv' are one name."""
-    return "".join(sign for sign in text.casefold() if sign.isalnum())
+def evidence(match: Match) -> dict[str, Any]:
+    """As it is kept on the mapping. `score`: per mille."""
+    return {
+        "id": match.party.id, "code": match.party.code, "name": match.party.name, "score": match.score,
+        "percent": match.score // 10,
+        "agrees": list(match.agrees), "differs": list(match.differs),
+    }  # fmt: skip
 
 
 def _fact(row: CustomerMapping) -> Fact:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
@@ -12,7 +12,7 @@ from audit import trail
 from audit.trail import Fact
 from connections import clients, clock
 from connections.models import Division
-from connections.providers.exact import odata, resources
+from connections.providers.exact import changes, odata, resources
 from connections.providers.exact.client import ExactClient
 from connections.providers.exact.payloads import (
     Account,
@@ -23,7 +23,10 @@ from connections.providers.exact.payloads import (
     VATCode,
 )
 from connections.providers.exact.payloads import Journal as JournalRow
+from connections.providers.exact.payloads import PaymentCondition as Condition
 from connections.providers.exact.resources import Resource
+from mappings import deltas
+from mappings.deltas import Watched, store
 from mappings.models import (
     ClosedPeriod,
     CostCenter,
@@ -32,6 +35,7 @@ from mappings.models import (
     GLMapping,
     Journal,
     LedgerAccount,
+    PaymentCondition,
     ReferenceRow,
     VatCode,
 )
@@ -41,23 +45,27 @@ CUSTOMER = "C"
 
 
 def refresh_if_stale(division: Division) -> None:
-    """Read the reference data again when it is older than a day."""
+    """Ask Exact what changed when the last reading is older than a day."""
     if division.reference_read_at is None or clock.now() - division.reference_read_at > STALE:
         refresh(division)
 
 
-def refresh(division: Division) -> None:
+def refresh(division: Division, *, whole: bool = False) -> None:
     """Read everything mappings may point at, then store it in one transaction.
 
-    What Exact no longer lists keeps its row with `gone_at` set, so that mappings which use it can be shown. Raises the
-    errors of the providers; then nothing is stored.
+    Accounts and customers are read by what changed (`deltas`); what Exact has no row versions for is small and read
+    whole. What Exact no longer lists keeps its row with `gone_at` set, so that mappings which use it can be shown.
+    Raises the errors of the providers; then nothing is stored. `whole` forgets how far was read before.
     """
     client = clients.exact_client(division)
     rows = _read(client) | _read_cost_codes(client, division)
     closed = _closed_periods(client)
     now = clock.now()
+    # Last: the calls above may have renewed the token, and with it what is known of the division's row versions.
+    changed = deltas.read(client, division, WATCHED, at=now, whole=whole)
     with transaction.atomic():
         counts = {model.__name__: store(division, model, found, at=now) for model, found in rows.items()}
+        counts |= deltas.keep(division, changed, at=now)
         _store_closed(division, closed)
         division.reference_read_at = now
         division.save(update_fields=["reference_read_at"])
@@ -76,12 +84,10 @@ def refresh_periods(division: Division) -> None:
 
 
 def _read(client: ExactClient) -> dict[type[ReferenceRow], dict[str, Mapping[str, Any]]]:
-    customers = client.read(resources.ACCOUNTS, where=odata.eq("Status", CUSTOMER))
     return {
-        LedgerAccount: {row.id: _ledger_account(row) for row in client.read(resources.GL_ACCOUNTS)},
         VatCode: {row.id: _vat_code(row) for row in client.read(resources.VAT_CODES)},
         Journal: {row.id: _journal(row) for row in client.read(resources.JOURNALS)},
-        DebtorAccount: {row.id: _debtor(row) for row in customers},
+        PaymentCondition: {row.id: _condition(row) for row in client.read(resources.PAYMENT_CONDITIONS)},
     }
 
 
@@ -125,37 +131,27 @@ def _journal(row: JournalRow) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _debtor(row: Account) -> dict[str, Any]:
+def _condition(row: Condition) -> dict[str, Any]:
+    return {"code": row.code, "name": row.name}
+
+
+def _debtor(row: Account) -> dict[str, Any] | None:
+    """None for who is no customer: suppliers and prospects are not kept."""
+    if row.status != CUSTOMER:
+        return None
     return {
         "code": row.code, "name": row.name, "status": row.status, "email": row.email[:254],
         "vat_number": row.vat_number, "receivables_account": row.receivables, "is_blocked": row.is_blocked,
-        "payment_condition": row.payment_condition,
+        "payment_condition": row.payment_condition, "registration_number": row.registration_number[:50],
+        "phone": row.phone[:50], "address": row.address[:200], "postcode": row.postcode[:20], "city": row.city[:100],
+        "country": row.country[:3],
     }  # fmt: skip
 
 
-def store(
-    division: Division, model: type[ReferenceRow], found: Mapping[str, Mapping[str, Any]], *, at: datetime
-) -> int:
-    """Write only what differs. Returns how many rows did."""
-    manager = model._default_manager
-    held = {row.remote_id: row for row in manager.filter(division=division)}
-    fresh = [model(division=division, remote_id=key, **found[key]) for key in found.keys() - held.keys()]
-    changed = [row for key, row in held.items() if key in found and _take_over(row, found[key])]
-    gone = [row for key, row in held.items() if key not in found and row.gone_at is None]
-    for row in gone:
-        row.gone_at = at
-    manager.bulk_create(fresh, batch_size=200)
-    for row in [*changed, *gone]:
-        row.save()
-    return len(fresh) + len(changed) + len(gone)
-
-
-def _take_over(row: ReferenceRow, values: Mapping[str, Any]) -> bool:
-    differs = row.gone_at is not None or any(getattr(row, name) != value for name, value in values.items())
-    for name, value in values.items():
-        setattr(row, name, value)
-    row.gone_at = None
-    return differs
+WATCHED = (
+    Watched(LedgerAccount, changes.GL_ACCOUNTS, changes.GL_ACCOUNT, _ledger_account),
+    Watched(DebtorAccount, changes.ACCOUNTS, changes.ACCOUNT, _debtor),
+)
 
 
 def _closed_periods(client: ExactClient) -> list[tuple[PeriodStatus, FinancialPeriod]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from connections.models import Division
 from mappings.bookkeeping.validation import Facts, unusable
@@ -16,9 +16,12 @@ from mappings.models import (
     DebtorAccount,
     Decision,
     GLMapping,
+    ItemMapping,
     Journal,
     LedgerAccount,
+    PaymentCondition,
     ReferenceRow,
+    TenderJournal,
     VatCode,
 )
 from mappings.roles import ACCOUNT_TYPES, Role
@@ -73,6 +76,29 @@ def customer_trouble(row: CustomerMapping) -> str:
     return debtor_trouble(row.debtor)
 
 
+def condition_trouble(row: CustomerMapping) -> str:
+    """'payment condition 30 no longer exists', or "": what is written for the customer would name it."""
+    debtor = row.debtor
+    if row.status != Decision.MATCHED or debtor is None or not debtor.payment_condition:
+        return ""
+    known = PaymentCondition.objects.filter(division=row.division_id, code=debtor.payment_condition)
+    is_gone = known.exists() and not known.filter(gone_at=None).exists()
+    return f"payment condition {debtor.payment_condition} no longer exists" if is_gone else ""
+
+
+def item_trouble(row: ItemMapping) -> str:
+    """Why a matched article cannot be ordered as Exact is now; "" when it can. Needs the Exact item."""
+    if row.status != Decision.MATCHED or row.item is None:
+        return ""
+    return f"item {row.item.code} {wrong}" if (wrong := unusable(row.item)) else ""
+
+
+def journal_trouble(division_id: int, code: str) -> str:
+    """'journal 12 is blocked', 'journal 12 no longer exists', or "". A code that was removed and made anew is there."""
+    row = Journal.objects.filter(division=division_id, code=code).order_by(F("gone_at").desc(nulls_first=True)).first()
+    return f"journal {code} {wrong}" if row and (wrong := unusable(row)) else ""
+
+
 def debtor_trouble(row: DebtorAccount) -> str:
     """'is blocked', 'is no customer any more', or "". Only customers (status C) are read: who lost it is gone."""
     if row.gone_at or (row.status and row.status != CUSTOMER):
@@ -90,5 +116,19 @@ def troubled_rules() -> QuerySet[GLMapping]:
 
 
 def troubled_customers() -> QuerySet[CustomerMapping]:
-    """Matched customers whose Exact account is blocked or vanished."""
-    return CustomerMapping.objects.filter(_broken("debtor"), status=Decision.MATCHED)
+    """Matched customers whose Exact account is blocked or vanished, or pays by a condition that vanished."""
+    same = PaymentCondition.objects.filter(division=OuterRef("division"), code=OuterRef("debtor__payment_condition"))
+    is_gone = Exists(same.exclude(gone_at=None)) & ~Exists(same.filter(gone_at=None))
+    return CustomerMapping.objects.filter(_broken("debtor") | Q(is_gone), status=Decision.MATCHED)
+
+
+def troubled_items() -> QuerySet[ItemMapping]:
+    """Matched articles whose Exact item is no longer sold, or vanished."""
+    return ItemMapping.objects.filter(_broken("item"), status=Decision.MATCHED)
+
+
+def troubled_tenders() -> QuerySet[TenderJournal]:
+    """Tenders whose journal is blocked or vanished."""
+    journals = Journal.objects.filter(division=OuterRef("division"))
+    usable = journals.filter(code=OuterRef("journal"), is_blocked=False, gone_at=None)
+    return TenderJournal.objects.filter(Exists(journals), ~Exists(usable))

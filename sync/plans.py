@@ -25,7 +25,7 @@ from sync.flows.base import Draft, Flow, Work
 from sync.lifecycle import ItemState, LegState, PlannedState, PostingState, RunState
 from sync.models import Leg, Plan, PlannedEntry, Posting, SyncItem, SyncLane, SyncRun
 
-READ = ("read", "read again", "anew", "resolve", "introduce", "introduce items")
+READ = ("read", "read again", "anew", "resolve", "introduce", "introduce items", "introduce rules")
 # Last, so that what is wrong with an order never holds the books up. Orders move nothing, so nobody approves them.
 AFTER = ("confirm", "match", "attach", "orders", "confirm orders")
 # What a run does, by what it was opened for. A plan reads and sends nothing but what was approved before.

@@ -32,6 +32,7 @@ PHASES = {
     "read again": "Reading unfinished orders again",
     "resolve": "Working out what each record owes",
     "introduce items": "Laying unknown articles before finance",
+    "introduce rules": "Laying missing rules before finance",
     "sales": "Booking sales",
     "money": "Booking receipts and fees",
     "confirm": "Checking the ledger",

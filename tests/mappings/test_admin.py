@@ -204,8 +204,8 @@ def press(client: Client, row: CustomerMapping, **button: str) -> Any:
 
 def test_candidates_stand_side_by_side_with_what_agrees(conflict: CustomerMapping, anna: Client) -> None:
     text = text_of(anna.get(f"{CUSTOMERS}{conflict.pk}/change/"))
-    assert "71 Hotel Zon name – info@zon.example" in text
-    assert "72 Hotel Zon name" in text
+    assert "71 Hotel Zon – name – info@zon.example" in text
+    assert "72 Hotel Zon – name" in text
     assert "remote_id" not in text
 
 

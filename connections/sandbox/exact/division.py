@@ -165,7 +165,7 @@ class ExactDivision:
     def move(self) -> None:
         """# Reference: section 3, a moved division starts its row versions again."""
         self.moved_at = self.now()
-        self._versions = count(1)
+        self._versions = count(2)  # Reference: section 8, a first read asks for what is greater than 1
         self.tables["deleted"] = Table("Timestamp", stamp=self._next_version)
         for table in self.tables.values():
             table.restamp()

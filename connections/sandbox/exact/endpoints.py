@@ -21,6 +21,7 @@ _TABLES = {
     "sync/CRM/Accounts": "accounts",
     "sync/Financial/GLAccounts": "glaccounts",
     "sync/Financial/TransactionLines": "transactionlines",
+    "sync/Logistics/Items": "items",
     "sync/Deleted": "deleted",
 }
 # Reference: section 5, without `Prefer: return=representation` these answer only the key and defaults.
@@ -34,7 +35,7 @@ ACCOUNT_FILTERS = (
     *("IsReseller", "IsSales", "IsSupplier", "MainContact", "Modified", "Name", "Parent", "Phone", "Postcode"),
     *("PriceList", "Reseller", "RSIN", "SearchCode", "StartDate", "Status", "Type", "VATNumber"),
 )
-SYNCED = frozenset(("Accounts", "GLAccounts", "TransactionLines"))
+SYNCED = frozenset(("Accounts", "GLAccounts", "Items", "TransactionLines"))
 
 
 def table_name(path: str) -> str:
