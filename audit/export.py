@@ -8,12 +8,11 @@ as dd-mm-yyyy hh:mm:ss, what a Dutch Excel opens by double click). All cells quo
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from django.db import transaction
@@ -22,7 +21,7 @@ from django.http import StreamingHttpResponse
 from django.utils import timezone
 
 from audit import context, trail
-from audit.cells import safe_text
+from audit.cells import BYTE_ORDER_MARK, csv_writer, safe_text
 from audit.models import AuditEntry
 from audit.trail import Fact
 
@@ -59,31 +58,12 @@ def stream(
 
 def _chunks(entries: QuerySet[AuditEntry], form: str) -> Iterator[tuple[int, bytes]]:
     """Blocks of (rows in it, bytes), header first."""
-    write = _writer(";" if form == "excel" else ",")
-    yield 0, ("\ufeff" if form == "excel" else "").encode() + write([COLUMNS])
+    write = csv_writer(";" if form == "excel" else ",")
+    yield 0, (BYTE_ORDER_MARK if form == "excel" else b"") + write([COLUMNS])
     cell = _cell_excel if form == "excel" else _cell
-    block: list[list[Any]] = []
-    for row in entries.values_list(*FIELDS).iterator(chunk_size=READ):
-        block.append([cell(value) for value in row])
-        if len(block) >= WRITE:
-            yield len(block), write(block)
-            block = []
-    if block:
+    rows = entries.values_list(*FIELDS).iterator(chunk_size=READ)
+    while block := [[cell(value) for value in row] for row in islice(rows, WRITE)]:
         yield len(block), write(block)
-
-
-def _writer(delimiter: str) -> Callable[[Iterable[Sequence[Any]]], bytes]:
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, delimiter=delimiter, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
-
-    def write(rows: Iterable[Sequence[Any]]) -> bytes:
-        writer.writerows(rows)
-        text = buffer.getvalue()
-        buffer.seek(0)
-        buffer.truncate()
-        return text.encode()
-
-    return write
 
 
 def _cell(value: Any) -> Any:

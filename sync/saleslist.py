@@ -5,15 +5,12 @@ Read in portions, so that a day of any size costs the same memory.
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 from zoneinfo import ZoneInfo
 
-from audit.cells import safe_text
+from audit.cells import csv_writer, safe_text
 from connections.money import to_decimal, to_minor
 from sync import precheck
 from sync.legs import plan_of
@@ -97,15 +94,15 @@ def _without_zeros(codes: Codes) -> dict[str, tuple[int, int]]:
 def lines(posting: Posting, found: Totals) -> Iterator[bytes]:
     """The list as CSV (comma, UTF-8, CR LF, amounts with a point), line by line, its sum last."""
     codes, currency = sorted(found.codes), posting.currency
-    yield _written(["Receipt", "Square id", "Taken at", "For", "Reference", f"Total {currency}", *_headings(codes)])
+    write = csv_writer(quotes_all=False)
+    yield write([["Receipt", "Square id", "Taken at", "For", "Reference", f"Total {currency}", *_headings(codes)]])
     for row in listed(posting):
-        yield _written(
-            [
-                safe_text(row.receipt_number), safe_text(row.source_id), row.took_place_at.isoformat(), row.kind,
-                row.reference, *_amounts(row.total, row.codes, codes, currency),
-            ]
-        )  # fmt: skip
-    yield _written(["Sum", "", "", "", posting.reference, *_amounts(found.total, found.codes, codes, currency)])
+        cells = [
+            safe_text(row.receipt_number), safe_text(row.source_id), row.took_place_at.isoformat(), row.kind,
+            row.reference, *_amounts(row.total, row.codes, codes, currency),
+        ]  # fmt: skip
+        yield write([cells])
+    yield write([["Sum", "", "", "", posting.reference, *_amounts(found.total, found.codes, codes, currency)]])
 
 
 def _headings(codes: Iterable[str]) -> list[str]:
@@ -116,9 +113,3 @@ def _headings(codes: Iterable[str]) -> list[str]:
 def _amounts(total: int, per_code: Codes, codes: Sequence[str], currency: str) -> list[str]:
     sums = [total, *(amount for code in codes for amount in per_code.get(code, (0, 0)))]
     return [str(to_decimal(amount, currency)) for amount in sums]
-
-
-def _written(cells: Sequence[Any]) -> bytes:
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\r\n").writerow(cells)
-    return buffer.getvalue().encode()

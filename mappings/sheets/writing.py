@@ -5,9 +5,8 @@ Texts that a spreadsheet would run are made harmless (`audit.cells`); rates and 
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator
+from itertools import islice
 from tempfile import SpooledTemporaryFile
 from typing import Any
 
@@ -15,6 +14,7 @@ from django.db.models import QuerySet
 from django.http import FileResponse, HttpResponseBase, StreamingHttpResponse
 from openpyxl import Workbook
 
+from audit.cells import BYTE_ORDER_MARK, csv_writer
 from mappings.sheets.columns import Subject
 
 FORMS = ("csv", "xlsx")
@@ -44,23 +44,10 @@ def _header(subject: Subject) -> list[str]:
 
 
 def _blocks(subject: Subject, cells: Iterator[list[str]]) -> Iterator[bytes]:
-    """With a byte-order mark, by which spreadsheets know that it is UTF-8."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
-    buffer.write("\ufeff")
-    writer.writerow(_header(subject))
-    for count, row in enumerate(cells, start=1):
-        writer.writerow(row)
-        if count % BLOCK == 0:
-            yield _taken(buffer)
-    yield _taken(buffer)
-
-
-def _taken(buffer: io.StringIO) -> bytes:
-    text = buffer.getvalue()
-    buffer.seek(0)
-    buffer.truncate()
-    return text.encode()
+    write = csv_writer()
+    yield BYTE_ORDER_MARK + write([_header(subject)])
+    while block := list(islice(cells, BLOCK)):
+        yield write(block)
 
 
 def _book(subject: Subject, cells: Iterator[list[str]]) -> Any:

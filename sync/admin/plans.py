@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -23,7 +21,7 @@ from django.utils.safestring import SafeString
 
 from audit import trail
 from audit.adminkit import ChoiceFilter, DetailAdmin, admin_url, badge, exact_filter, link, list_url, local_time, number
-from audit.cells import safe_text
+from audit.cells import csv_writer, safe_text
 from audit.trail import Fact
 from connections import clock
 from mappings.roles import Role
@@ -210,9 +208,10 @@ def _is_planned(run_id: int) -> bool:
 
 def written(run_id: int) -> Iterator[bytes]:
     """The file in blocks: one row per line, amounts with a point, texts that no spreadsheet runs."""
-    yield _rows([COLUMNS])
+    write = csv_writer()
+    yield write([COLUMNS])
     for row in PlannedEntry.objects.filter(run=run_id).order_by("position").iterator(200):
-        yield _rows([_cells(row, line) for line in row.lines])
+        yield write([_cells(row, line) for line in row.lines])
 
 
 def _cells(row: PlannedEntry, line: Sequence[Any]) -> list[str]:
@@ -224,12 +223,6 @@ def _cells(row: PlannedEntry, line: Sequence[Any]) -> list[str]:
         str(row.position + 1), row.date.isoformat(), *map(safe_text, texts), amounts[0], safe_text(code), amounts[1],
         row.currency, *map(safe_text, ends),
     ]  # fmt: skip
-
-
-def _rows(rows: Sequence[Sequence[str]]) -> bytes:
-    buffer = io.StringIO()
-    csv.writer(buffer, quoting=csv.QUOTE_ALL, lineterminator="\r\n").writerows(rows)
-    return buffer.getvalue().encode()
 
 
 def _line(line: Sequence[Any], currency: str, names: Mapping[str, str]) -> dict[str, Any]:

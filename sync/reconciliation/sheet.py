@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from audit.cells import csv_writer
 from connections import money
 from mappings.roles import Role
 from sync.models.reconciliation import Difference, Reconciliation
@@ -117,17 +116,17 @@ def as_json(row: Reconciliation) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def as_csv(row: Reconciliation) -> str:
+def as_csv(row: Reconciliation) -> bytes:
     """Figures per day and role, then the differences, as one table for a spreadsheet."""
-    out = io.StringIO()
-    sheet = csv.writer(out)
-    sheet.writerow(("what", "day", "role or kind", "currency", *COLUMNS, "sentence", "Square id", "reference", "entry"))
+    return csv_writer(quotes_all=False)(_rows(row))
+
+
+def _rows(row: Reconciliation) -> Iterator[Sequence[object]]:
+    yield "what", "day", "role or kind", "currency", *COLUMNS, "sentence", "Square id", "reference", "entry"
     for day, role, currency, *amounts in row.figures:
         told = [*amounts, amounts[0] - amounts[1] - amounts[3]]
-        sheet.writerow(("figure", day, role, currency, *(decimal(amount, currency) for amount in told), "", "", "", ""))
-    for one in row.differences.all():
-        sheet.writerow(_written(one))
-    return out.getvalue()
+        yield "figure", day, role, currency, *(decimal(amount, currency) for amount in told), "", "", "", ""
+    yield from map(_written, row.differences.all())
 
 
 def _written(one: Difference) -> Sequence[object]:
