@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from audit.cells import csv_writer
+from audit.cells import csv_writer, safe_text
 from connections import money
 from mappings.roles import Role
 from sync.models.reconciliation import Difference, Reconciliation
@@ -17,8 +17,6 @@ from sync.reconciliation.kinds import MEANINGS, TITLES, Kind
 COLUMNS = ("square", "explained", "ours", "exact", "difference")
 ORDER = {role.value: place for place, role in enumerate(Role)}
 MOST_PRINTED = 25
-# A cell that begins like this would be a formula to a spreadsheet.
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,9 +129,5 @@ def _rows(row: Reconciliation) -> Iterator[Sequence[object]]:
 
 def _written(one: Difference) -> Sequence[object]:
     amount = decimal(one.amount, one.currency)
-    texts = [_safe(text) for text in (one.sentence, one.source_id, one.reference)]
+    texts = [safe_text(text) for text in (one.sentence, one.source_id, one.reference)]
     return ("difference", one.day or "", one.kind, one.currency, "", "", "", "", amount, *texts, one.entry_number or "")
-
-
-def _safe(text: str) -> str:
-    return f"'{text}" if text.startswith(FORMULA) else text
