@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
@@ -27,26 +27,27 @@ from mappings.models import (
 from mappings.roles import ACCOUNT_TYPES, Role
 
 CUSTOMER = "C"
+Row = TypeVar("Row", bound=ReferenceRow)
 
 
 def facts(division: Division) -> Facts:
     """What has been read of the division, blocked and vanished rows included."""
     return Facts(
         accounts={row.remote_id: row for row in LedgerAccount.objects.filter(division=division)},
-        vat_codes=_by_code(VatCode, division),
-        journals=_by_code(Journal, division),
-        cost_centers=_by_code(CostCenter, division) or None,
-        cost_units=_by_code(CostUnit, division) or None,
-        shut={row.remote_id: (row.code, debtor_trouble(row)) for row in _shut(division)},
+        vat_codes=by_code(VatCode, division),
+        journals=by_code(Journal, division),
+        cost_centers=by_code(CostCenter, division) or None,
+        cost_units=by_code(CostUnit, division) or None,
+        shut={row.remote_id: (row.code, debtor_trouble(row)) for row in shut(DebtorAccount, division)},
     )
 
 
-def _shut(division: Division) -> QuerySet[DebtorAccount]:
-    rows = DebtorAccount.objects.filter(division=division)
-    return rows.filter(Q(is_blocked=True) | Q(gone_at__isnull=False))
+def shut(model: type[Row], division: Division) -> QuerySet[Row]:
+    """Blocked or vanished rows of what is named by its GUID."""
+    return model._default_manager.filter(Q(is_blocked=True) | Q(gone_at__isnull=False), division=division)
 
 
-def _by_code(model: type[ReferenceRow], division: Division) -> Mapping[str, Any]:
+def by_code(model: type[ReferenceRow], division: Division) -> Mapping[str, Any]:
     """A code that was removed and made anew is there: the row in use counts."""
     rows = model._default_manager.filter(division=division).order_by("gone_at")
     found: dict[str, Any] = {}

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Q
-
 from connections.models import Division
 from connections.money import exponent, to_minor, written
+from mappings import soundness
 from mappings.bookkeeping.legs import Document, ProblemKind
 from mappings.bookkeeping.texts import LINE_LENGTH, YOUR_REF_LENGTH
+from mappings.bookkeeping.validation import unusable
 from mappings.models import DebtorAccount, LedgerAccount, ReferenceRow, VatCode
 from sync.models import Posting
 
@@ -52,20 +52,16 @@ class Barred:
 
 def barred(division: Division) -> Barred:
     """As last read: three short statements."""
-    codes = _unusable(VatCode, division)
+    accounts, debtors = soundness.shut(LedgerAccount, division), soundness.shut(DebtorAccount, division)
+    codes = soundness.by_code(VatCode, division).values()
     return Barred(
-        accounts={row.remote_id: _words("GL account", row) for row in _unusable(LedgerAccount, division)},
-        debtors={row.remote_id: _words("Exact account", row) for row in _unusable(DebtorAccount, division)},
-        vat_codes={row.code: _words("VAT code", row) for row in codes},
+        accounts={row.remote_id: _words("GL account", row) for row in accounts},
+        debtors={row.remote_id: _words("Exact account", row) for row in debtors},
+        vat_codes={row.code: _words("VAT code", row) for row in codes if unusable(row)},
     )
 
 
-def _unusable(model: type[ReferenceRow], division: Division) -> list[Any]:
-    rows = model._default_manager.filter(Q(is_blocked=True) | Q(gone_at__isnull=False), division=division)
-    return list(rows.only("remote_id", "code", "is_blocked"))
-
-
-def _words(what: str, row: Any) -> str:
+def _words(what: str, row: ReferenceRow) -> str:
     return f"{what} {row.code} is {'blocked' if row.is_blocked else 'gone'} in Exact"
 
 

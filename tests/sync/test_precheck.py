@@ -97,3 +97,17 @@ def test_what_is_blocked_or_gone_is_named_with_its_lines(shop: Shop) -> None:
 
 def test_what_can_be_used_bars_nothing(shop: Shop) -> None:
     assert precheck.barred(shop.division) == Barred()
+
+
+def test_a_vat_code_removed_and_made_anew_can_be_used_and_an_account_of_that_kind_cannot(shop: Shop) -> None:
+    """Lines name a VAT code by its code, which is there again, and an account by its GUID, which is not."""
+    VatCode.objects.filter(code="2").update(gone_at=NOW)
+    VatCode.objects.create(
+        division=shop.division, remote_id="guid-anew", code="2", name="VAT high", percentage="0.21", type="E"
+    )
+    LedgerAccount.objects.filter(code="4960").update(gone_at=NOW)
+    LedgerAccount.objects.create(division=shop.division, remote_id="guid-4960-anew", code="4960", name="Fees", type=90)
+    barred = precheck.barred(shop.division)
+
+    assert barred == Barred(accounts={"guid-4960": "GL account 4960 is gone in Exact"})
+    assert told(posting(SALE, total=1210), barred) == []
