@@ -5,9 +5,8 @@ A lane without an open dispute never asks: what payouts have moved tells which d
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.db.models import QuerySet, Sum
 
@@ -18,8 +17,9 @@ from mappings.bookkeeping import dispute as bookkeeping
 from mappings.bookkeeping.dispute import DisputeContext
 from mappings.bookkeeping.legs import Debtor, LegKind, Problem, ProblemKind
 from mappings.roles import Role
-from sync.flows import records
+from sync.flows import received, records
 from sync.flows.base import Page, Record, Resolution, Stream, Work
+from sync.flows.received import Received
 from sync.legs import plan_of
 from sync.lifecycle import STANDING, ItemState, LegState
 from sync.models import LaneLocation, Leg, SyncItem
@@ -38,10 +38,7 @@ def pages(work: Work, feed: LaneLocation, begin: datetime, end: datetime) -> Ite
     wanted = _undecided(work, feed)
     rows = [row for page in work.square.disputes(feed.location.location_id) for row in page.records] if wanted else []
     found = [_Row(row, feed) for row in rows if row.get("id") in wanted]
-    held = records.held_versions(work, (row.source_id for row in found))
-    changed = [
-        row.record() for row in found if row.dispute is None or held.get(row.source_id) != row.dispute.updated_at
-    ]
+    changed = [row.record() for row in received.changed(work, found)]
     yield Page(feed, NAME, changed, size=len(found), read_up_to=end, is_last=True)
 
 
@@ -62,23 +59,14 @@ def again(work: Work, items: Sequence[SyncItem]) -> list[Record]:
     return [_Row(work.square.dispute(key), feed).record() for key, feed in records.askable(work, items)]
 
 
-class _Row:
-    """One dispute as Square sent it: readable, or kept with what is wrong with it."""
-
-    def __init__(self, row: Mapping[str, Any], feed: LaneLocation) -> None:
-        self.row, self.feed = row, feed
-        self.source_id = records.source_id(row)
-        self.dispute: Dispute | None = None
-        self.problem: Problem | None = None
-        try:
-            self.dispute = payloads.dispute(row)
-        except Unreadable as error:
-            self.problem = records.unreadable(error)
+class _Row(Received[Dispute]):
+    kind = KIND
+    parse = staticmethod(payloads.dispute)
 
     def record(self) -> Record:
-        dispute, payload = self.dispute, {"dispute": self.row}
+        dispute, payload = self.value, {"dispute": self.row}
         if dispute is None:
-            return records.unreadable_record(KIND, self.row, payload, self.feed, self.problem)
+            return self.unreadable_record(payload)
         return Record(
             kind=KIND, source_id=dispute.id, parent_id=dispute.payment_id, order_id="", customer_id="",
             receipt_number="", tender="", location_id=self.feed.location_id, updated_at=dispute.updated_at,

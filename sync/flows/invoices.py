@@ -22,8 +22,9 @@ from mappings.bookkeeping.invoice import InvoiceContext
 from mappings.bookkeeping.legs import LegKind, LegPlan, Problem, ProblemKind
 from mappings.bookkeeping.periods import as_owed
 from sync import settled, standings
-from sync.flows import invoiced, records
+from sync.flows import invoiced, received, records
 from sync.flows.base import Page, Record, Resolution, Stream, Work
+from sync.flows.received import Received
 from sync.legs import plan_of
 from sync.lifecycle import LegState
 from sync.models import FeedCursor, LaneLocation, Leg, SyncItem
@@ -57,9 +58,7 @@ def _listed(work: Work, feed: LaneLocation) -> Iterator[tuple[int, list[Record],
     in_full = _is_full_due(work, feed)
     for page in work.square.invoices(feed.location.location_id):
         rows = [row for row in (_Row(data, feed) for data in page.records) if not row.is_history]
-        held = records.held_versions(work, (row.source_id for row in rows))
-        changed = [row for row in rows if row.invoice is None or held.get(row.source_id) != row.invoice.updated_at]
-        yield len(page.records), _records(work, changed), not page.has_more
+        yield len(page.records), _records(work, received.changed(work, rows)), not page.has_more
         if not in_full:
             return
 
@@ -93,7 +92,7 @@ def _asked_again(work: Work, keys: Iterable[tuple[str, LaneLocation]]) -> list[_
 
 
 def _records(work: Work, rows: Sequence[_Row]) -> list[Record]:
-    orders = work.square.orders([row.invoice.order_id for row in rows if row.invoice and row.invoice.order_id])
+    orders = work.square.orders([row.value.order_id for row in rows if row.value and row.value.order_id])
     since = _published_before(work, [row.source_id for row in rows])
     return [row.record(orders, since.get(row.source_id)) for row in rows]
 
@@ -105,34 +104,24 @@ def _published_before(work: Work, ids: Sequence[str]) -> dict[str, tuple[str, da
     return {key: (str(status or ""), at) for key, status, at in found}
 
 
-class _Row:
-    """One invoice as Square sent it: readable, or kept with what is wrong with it."""
-
-    def __init__(self, row: Mapping[str, Any], feed: LaneLocation) -> None:
-        self.row, self.feed = row, feed
-        self.source_id = records.source_id(row)
-        self.invoice: Invoice | None = None
-        self.problem: Problem | None = None
-        try:
-            self.invoice = payloads.invoice(row)
-        except Unreadable as error:
-            self.problem = records.unreadable(error)
+class _Row(Received[Invoice]):
+    kind = KIND
+    parse = staticmethod(payloads.invoice)
 
     @property
     def is_history(self) -> bool:
         """Finished before the lane went live: neither booked nor shown."""
         midnight = datetime.combine(self.feed.lane.go_live, time.min, ZoneInfo(self.feed.location.timezone))
-        invoice = self.invoice
+        invoice = self.value
         return invoice is not None and invoice.status in FINISHED and invoice.updated_at < midnight - LOOK_BACK
 
     def record(self, orders: Mapping[str, Any], held: tuple[str, datetime] | None) -> Record:
-        invoice = self.invoice
+        invoice = self.value
         order = orders.get(invoice.order_id) if invoice else None
         payload = {"invoice": self.row, "order": order}
         parsed, wrong = records.read_order(order)
-        problem = self.problem or wrong
-        if invoice is None or problem:
-            return records.unreadable_record(KIND, self.row, payload, self.feed, problem)
+        if invoice is None or wrong:
+            return self.unreadable_record(payload, wrong)
         moment = published_at(invoice, held)
         return Record(
             kind=KIND, source_id=invoice.id, order_id=invoice.order_id, customer_id=invoice.customer_id,

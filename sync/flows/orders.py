@@ -11,20 +11,20 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
 
 from connections.providers.errors import Unreadable
 from connections.providers.square import payloads
 from connections.providers.square.payloads import Ordered
 from mappings import decisions, items
 from mappings.bookkeeping import order as bookkeeping
-from mappings.bookkeeping.legs import Document, LegKind, LegPlan, Problem
+from mappings.bookkeeping.legs import Document, LegKind, LegPlan
 from mappings.bookkeeping.order import OrderContext
 from mappings.decisions import Debtors
 from mappings.items import ItemBook
 from mappings.models import VatCode
-from sync.flows import records
+from sync.flows import received, records
 from sync.flows.base import Page, Record, Resolution, Stream, Work
+from sync.flows.received import Received
 from sync.legs import plan_of
 from sync.lifecycle import LegState
 from sync.models import LaneLocation, Leg, SyncItem
@@ -46,12 +46,11 @@ def pages(work: Work, feed: LaneLocation, begin: datetime, end: datetime) -> Ite
         [feed.location.location_id], updated_from=begin, updated_to=end, states=STATES
     ):
         rows = [_Row(row, feed) for row in page.records]
-        held = records.held_versions(work, (row.source_id for row in rows))
+        held = received.held_versions(work, rows)
         found = [row.record() for row in rows if row.is_kept(held)]
-        times = [row.ordered.order.updated_at for row in rows if row.ordered]
-        is_last = not page.has_more
+        read_up_to, is_last = received.changed_up_to(rows, default=begin), not page.has_more
         found += _completed(work, feed) if is_last else []
-        yield Page(feed, NAME, found, size=len(rows), read_up_to=max(times, default=begin), is_last=is_last)
+        yield Page(feed, NAME, found, size=len(rows), read_up_to=read_up_to, is_last=is_last)
 
 
 def _completed(work: Work, feed: LaneLocation) -> list[Record]:
@@ -72,38 +71,29 @@ def again(work: Work, batch: Sequence[SyncItem]) -> Iterable[Record]:
     return [_Row(found[key], feed).record() for key, feed in asked.items() if key in found]
 
 
-class _Row:
-    """One order as Square sent it: readable, or kept with what is wrong with it."""
-
-    def __init__(self, row: Mapping[str, Any], feed: LaneLocation) -> None:
-        self.row, self.feed = row, feed
-        self.source_id = records.source_id(row)
-        self.ordered: Ordered | None = None
-        self.problem: Problem | None = None
-        try:
-            self.ordered = payloads.ordered(row)
-        except Unreadable as error:
-            self.problem = records.unreadable(error)
+class _Row(Received[Ordered]):
+    kind = KIND
+    parse = staticmethod(payloads.ordered)
 
     def is_kept(self, held: Mapping[str, datetime]) -> bool:
         """Held and changed, or new and worth an order in Exact."""
-        if self.ordered is None:
+        if self.value is None:
             return True
         if self.source_id in held:
-            return held[self.source_id] != self.ordered.order.updated_at
-        return is_ordered(self.ordered)
+            return held[self.source_id] != self.value.updated_at
+        return is_ordered(self.value)
 
     def record(self) -> Record:
         payload = {"order": self.row}
-        if self.ordered is None:
-            return records.unreadable_record(KIND, self.row, payload, self.feed, self.problem)
-        order = self.ordered.order
+        if self.value is None:
+            return self.unreadable_record(payload)
+        order = self.value.order
         return Record(
             kind=KIND, source_id=order.id, order_id=order.id, customer_id=order.customer_id, receipt_number="",
             tender="", location_id=self.feed.location_id, updated_at=order.updated_at, took_place_at=order.created_at,
             local_day=records.local_day(self.feed, order.created_at), currency=order.currency,
-            amount=order.total - order.tip, payload=payload, digest=_digest(self.ordered),
-            is_unfinished=is_unfinished(self.ordered),
+            amount=order.total - order.tip, payload=payload, digest=_digest(self.value),
+            is_unfinished=is_unfinished(self.value),
         )  # fmt: skip
 
 

@@ -15,11 +15,12 @@ from connections.providers.square.payloads import Order, Payment
 from mappings import decisions
 from mappings.bookkeeping import payments as bookkeeping
 from mappings.bookkeeping.context import Context
-from mappings.bookkeeping.legs import Problem, ProblemKind
+from mappings.bookkeeping.legs import ProblemKind
 from sync import settled
 from sync.exchanges import Exchanges, exchanges_ready
-from sync.flows import invoiced, records
+from sync.flows import invoiced, received, records
 from sync.flows.base import Page, Record, Resolution, Stream, Work
+from sync.flows.received import Received
 from sync.models import LaneLocation, SyncItem
 
 NAME, KIND = "payments", "payment"
@@ -29,10 +30,9 @@ def pages(work: Work, feed: LaneLocation, begin: datetime, end: datetime) -> Ite
     """A location's payments by time of change, with their orders; what is already held unchanged is left out."""
     for page in work.square.payments(feed.location.location_id, updated_from=begin, updated_to=end):
         rows = [_Row(row, feed) for row in page.records]
-        held = records.held_versions(work, (row.source_id for row in rows))
-        changed = [row for row in rows if row.payment is None or held.get(row.source_id) != row.payment.updated_at]
+        changed = received.changed(work, rows)
         orders = work.square.orders([row.order_id for row in changed if row.order_id])
-        read_up_to = max((row.payment.updated_at for row in rows if row.payment), default=begin)
+        read_up_to = received.changed_up_to(rows, default=begin)
         found = [row.record(orders.get(row.order_id)) for row in changed]
         yield Page(feed, NAME, found, size=len(rows), read_up_to=read_up_to, is_last=not page.has_more)
 
@@ -56,31 +56,21 @@ def _payment_now(work: Work, item: SyncItem) -> Mapping[str, Any]:
     return held
 
 
-class _Row:
-    """One payment as Square sent it: readable, or kept with what is wrong with it."""
-
-    def __init__(self, row: Mapping[str, Any], feed: LaneLocation) -> None:
-        self.row, self.feed = row, feed
-        self.source_id = records.source_id(row)
-        self.payment: Payment | None = None
-        self.problem: Problem | None = None
-        try:
-            self.payment = payloads.payment(row)
-        except Unreadable as error:
-            self.problem = records.unreadable(error)
+class _Row(Received[Payment]):
+    kind = KIND
+    parse = staticmethod(payloads.payment)
 
     @property
     def order_id(self) -> str:
         """Only a completed payment is booked, so only its order is read."""
-        return self.payment.order_id if self.payment and self.payment.status == "COMPLETED" else ""
+        return self.value.order_id if self.value and self.value.status == "COMPLETED" else ""
 
     def record(self, order: Mapping[str, Any] | None) -> Record:
         payload = {"payment": self.row, "order": order}
         parsed, wrong = records.read_order(order)
-        problem = self.problem or wrong
-        if self.payment is None or problem:
-            return records.unreadable_record(KIND, self.row, payload, self.feed, problem)
-        payment = self.payment
+        payment = self.value
+        if payment is None or wrong:
+            return self.unreadable_record(payload, wrong)
         return Record(
             kind=KIND, source_id=payment.id, order_id=payment.order_id, receipt_number=payment.receipt_number,
             customer_id=_customer(payment, parsed), tender=payment.tender, location_id=self.feed.location_id,

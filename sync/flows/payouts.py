@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.db.models import Exists, F, OuterRef, QuerySet, Sum
 
@@ -20,8 +19,9 @@ from mappings.bookkeeping.legs import LegKind, LegPlan, Problem, ProblemKind
 from mappings.bookkeeping.payout import PayoutContext
 from mappings.bookkeeping.verification import Booked
 from mappings.roles import Role
-from sync.flows import records
+from sync.flows import received, records
 from sync.flows.base import Page, Record, Resolution, Stream, Work
+from sync.flows.received import Received
 from sync.lifecycle import STANDING, ItemState, LegState
 from sync.models import LaneLocation, Leg, Settlement, SyncItem, SyncLane
 
@@ -35,10 +35,8 @@ def pages(work: Work, feed: LaneLocation, begin: datetime, end: datetime) -> Ite
     """A location's payouts by creation, each new or changed one with its entries."""
     for page in work.square.payouts(feed.location.location_id, created_from=begin, created_to=end):
         rows = [_Row(row, feed) for row in page.records]
-        held = records.held_versions(work, (row.source_id for row in rows))
-        changed = [row for row in rows if row.payout is None or held.get(row.source_id) != row.payout.updated_at]
-        read_up_to = max((row.payout.created_at for row in rows if row.payout), default=begin)
-        found = [row.record(work) for row in changed]
+        read_up_to = max((row.value.created_at for row in rows if row.value), default=begin)
+        found = [row.record(work) for row in received.changed(work, rows)]
         yield Page(feed, NAME, found, size=len(rows), read_up_to=read_up_to, is_last=not page.has_more)
 
 
@@ -47,23 +45,14 @@ def again(work: Work, items: Sequence[SyncItem]) -> list[Record]:
     return [_Row(work.square.payout(key), feed).record(work) for key, feed in records.askable(work, items)]
 
 
-class _Row:
-    """One payout as Square sent it: readable, or kept with what is wrong with it."""
-
-    def __init__(self, row: Mapping[str, Any], feed: LaneLocation) -> None:
-        self.row, self.feed = row, feed
-        self.source_id = records.source_id(row)
-        self.payout: Payout | None = None
-        self.problem: Problem | None = None
-        try:
-            self.payout = payloads.payout(row)
-        except Unreadable as error:
-            self.problem = records.unreadable(error)
+class _Row(Received[Payout]):
+    kind = KIND
+    parse = staticmethod(payloads.payout)
 
     def record(self, work: Work) -> Record:
-        payout = self.payout
+        payout = self.value
         if payout is None:
-            return records.unreadable_record(KIND, self.row, {"payout": self.row}, self.feed, self.problem)
+            return self.unreadable_record({"payout": self.row})
         entries = [entry for page in work.square.payout_entries(payout.id) for entry in page.records]
         payload = {"payout": self.row, "entries": entries}
         return Record(

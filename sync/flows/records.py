@@ -10,7 +10,6 @@ from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from connections.clock import now
 from connections.money import written
 from connections.providers.errors import Unreadable
 from connections.providers.payload import LONGEST_ID, PUNCTUATION
@@ -23,7 +22,7 @@ from mappings.bookkeeping.legs import Debtor, LegKind, LegPlan, Plan, Problem, P
 from mappings.bookkeeping.periods import Policy
 from mappings.bookkeeping.references import reference
 from mappings.bookkeeping.validation import checked
-from sync.flows.base import Record, Resolution, Work
+from sync.flows.base import Resolution, Work
 from sync.lifecycle import LegState
 from sync.models import LaneLocation, Leg, SyncItem, SyncLane
 
@@ -46,24 +45,6 @@ def askable(work: Work, items: Iterable[SyncItem]) -> list[tuple[str, LaneLocati
     feeds = {feed.location_id: feed for feed in work.lane.feeds.select_related("location")}
     named = [item for item in items if not item.source_id.startswith(UNNAMED)]
     return [(item.source_id, feeds[item.location_id]) for item in named if item.location_id in feeds]
-
-
-def held_versions(work: Work, ids: Iterable[str]) -> dict[str, datetime]:
-    """When each of these records changed last, as far as we hold it: what agrees need not be read any further."""
-    known = SyncItem.objects.filter(lane=work.lane, source_id__in=list(ids))
-    return dict(known.values_list("source_id", "source_updated_at"))
-
-
-def unreadable_record(
-    kind: str, row: Mapping[str, Any], payload: Mapping[str, Any], feed: LaneLocation, problem: Problem | None
-) -> Record:
-    """Kept whole, so that nothing is lost; dated now, as nothing in it can be relied on."""
-    moment = now()
-    return Record(
-        kind=kind, source_id=source_id(row), order_id="", customer_id="", receipt_number="", tender="",
-        location_id=feed.location_id, updated_at=moment, took_place_at=moment, local_day=local_day(feed, moment),
-        currency="", amount=0, payload=payload, digest=digest(payload), problem=problem,
-    )  # fmt: skip
 
 
 def local_day(feed: LaneLocation, moment: datetime) -> date:

@@ -21,8 +21,9 @@ from mappings.bookkeeping.refund import RefundContext
 from mappings.bookkeeping.reversal import reverse
 from mappings.roles import Role
 from sync import settled
-from sync.flows import records
+from sync.flows import received, records
 from sync.flows.base import Page, Record, Resolution, Stream, Work
+from sync.flows.received import Received
 from sync.legs import plan_of
 from sync.lifecycle import STANDING, ItemState, LegState
 from sync.models import LaneLocation, Leg, SyncItem
@@ -37,10 +38,8 @@ def pages(work: Work, feed: LaneLocation, begin: datetime, end: datetime) -> Ite
     """A location's refunds by time of change, with their return orders."""
     for page in work.square.refunds(feed.location.location_id, updated_from=begin, updated_to=end):
         rows = [_Row(row, feed) for row in page.records]
-        held = records.held_versions(work, (row.source_id for row in rows))
-        changed = [row for row in rows if row.refund is None or held.get(row.source_id) != row.refund.updated_at]
-        read_up_to = max((row.refund.updated_at for row in rows if row.refund), default=begin)
-        found = _records(work, changed)
+        read_up_to = received.changed_up_to(rows, default=begin)
+        found = _records(work, received.changed(work, rows))
         yield Page(feed, NAME, found, size=len(rows), read_up_to=read_up_to, is_last=not page.has_more)
 
 
@@ -50,7 +49,7 @@ def again(work: Work, items: Sequence[SyncItem]) -> list[Record]:
 
 
 def _records(work: Work, rows: Sequence[_Row]) -> list[Record]:
-    orders = work.square.orders([row.refund.order_id for row in rows if row.refund and row.refund.order_id])
+    orders = work.square.orders([row.value.order_id for row in rows if row.value and row.value.order_id])
     since = _completed_before(work, [row.source_id for row in rows])
     return [row.record(orders, since.get(row.source_id)) for row in rows]
 
@@ -61,27 +60,17 @@ def _completed_before(work: Work, ids: Sequence[str]) -> dict[str, datetime]:
     return dict(held.values_list("source_id", "took_place_at"))
 
 
-class _Row:
-    """One refund as Square sent it: readable, or kept with what is wrong with it."""
-
-    def __init__(self, row: Mapping[str, Any], feed: LaneLocation) -> None:
-        self.row, self.feed = row, feed
-        self.source_id = records.source_id(row)
-        self.refund: PaymentRefund | None = None
-        self.problem: Problem | None = None
-        try:
-            self.refund = payloads.refund(row)
-        except Unreadable as error:
-            self.problem = records.unreadable(error)
+class _Row(Received[PaymentRefund]):
+    kind = KIND
+    parse = staticmethod(payloads.refund)
 
     def record(self, orders: Mapping[str, Any], completed_at: datetime | None) -> Record:
-        refund = self.refund
+        refund = self.value
         order = orders.get(refund.order_id) if refund else None
         payload = {"refund": self.row, "order": order}
         parsed, wrong = records.read_order(order)
-        problem = self.problem or wrong
-        if refund is None or problem:
-            return records.unreadable_record(KIND, self.row, payload, self.feed, problem)
+        if refund is None or wrong:
+            return self.unreadable_record(payload, wrong)
         moment = completed_at or (refund.updated_at if refund.status == COMPLETED else refund.created_at)
         return Record(
             kind=KIND, source_id=refund.id, parent_id=refund.payment_id, order_id=refund.order_id, customer_id="",

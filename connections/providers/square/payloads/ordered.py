@@ -65,6 +65,10 @@ class Ordered:
     goods: tuple[Goods, ...]
     fulfilments: tuple[Fulfilment, ...]
 
+    @property
+    def updated_at(self) -> datetime:
+        return self.order.updated_at
+
 
 def ordered(data: Any) -> Ordered:
     """Read one Order with its goods and fulfilments. Raises `Unreadable` naming the path."""
