@@ -22,8 +22,9 @@ from mappings.roles import Role
 from sync.flows import received, records
 from sync.flows.base import Page, Record, Resolution, Stream, Work
 from sync.flows.received import Received
+from sync.flows.settled import sharing
 from sync.lifecycle import STANDING, ItemState, LegState
-from sync.models import LaneLocation, Leg, Settlement, SyncItem, SyncLane
+from sync.models import LaneLocation, Leg, Settlement, SyncItem
 
 NAME, KIND = "payouts", "payout"
 # Square filters payouts by creation alone, and one is paid or fails days later: the last weeks are read again.
@@ -88,17 +89,12 @@ def _resolve(work: Work, item: SyncItem) -> Resolution:
     return replace(found, settles=() if plan.problem else _settlements(item, entries, context))
 
 
-def _sharing(work: Work) -> QuerySet[SyncLane]:
-    """The lanes that book on this clearing account: what one of them booked, a payout of another may settle."""
-    return SyncLane.objects.filter(division=work.lane.division_id, clearing_journal=work.lane.clearing_journal)
-
-
 def _spread_problem(work: Work, entries: Sequence[PayoutEntry]) -> Problem | None:
     """A payout of records that are booked on another clearing account would empty the wrong one."""
     events = {_event(entry) for entry in entries if _is_verified(entry)}
-    elsewhere = SyncItem.objects.filter(source_id__in=events).exclude(lane__in=_sharing(work))
+    elsewhere = SyncItem.objects.filter(source_id__in=events).exclude(lane__in=sharing(work))
     other = elsewhere.exclude(state=ItemState.DISMISSED).select_related("lane").defer("payload").first()
-    if other is None or SyncItem.objects.filter(source_id=other.source_id, lane__in=_sharing(work)).exists():
+    if other is None or SyncItem.objects.filter(source_id=other.source_id, lane__in=sharing(work)).exists():
         return None
     sentence = (
         f"The payout pays out {other.kind} {other.source_id}, which lane {other.lane} books on another clearing "
@@ -165,7 +161,7 @@ def _booked(work: Work, item: SyncItem, events: set[str], kind: LegKind) -> dict
     """What the books hold of these payments or refunds on the clearing account, less what earlier payouts said."""
     standing = Leg.objects.filter(state__in=STANDING, is_reversal=False)
     # Their records first: a payout names a few of the thousands of legs of its kind.
-    named = SyncItem.objects.filter(lane__in=_sharing(work), source_id__in=events).order_by("id")
+    named = SyncItem.objects.filter(lane__in=sharing(work), source_id__in=events).order_by("id")
     records_of = dict(named.values_list("pk", "source_id"))
     legs = standing.filter(item__in=records_of)
     money = {records_of[owner]: amount for owner, amount in legs.filter(kind=kind).values_list("item", "amount")}
@@ -174,7 +170,7 @@ def _booked(work: Work, item: SyncItem, events: set[str], kind: LegKind) -> dict
     charged = legs.filter(kind__in=FEES).exclude(ordinal__gt=0, date__gt=item.local_day)
     for owner, amount in charged.values_list("item", "amount"):
         fees[records_of[owner]] -= amount
-    corrected = standing.filter(lane__in=_sharing(work), kind=LegKind.PAYOUT_ENTRY, order_id__in=events)
+    corrected = standing.filter(lane__in=sharing(work), kind=LegKind.PAYOUT_ENTRY, order_id__in=events)
     for event, amount in corrected.exclude(item=item).values_list("order_id", "amount"):
         fees[event] -= amount
     said = _said_before(work, item, events)
@@ -203,7 +199,7 @@ def _compared_with(said: Settlement, posted: Leg | None) -> Booked:
 
 
 def _said_before(work: Work, item: SyncItem, events: set[str]) -> dict[str, tuple[int, int]]:
-    earlier = Settlement.objects.filter(item__lane__in=_sharing(work), event__in=events).exclude(item=item)
+    earlier = Settlement.objects.filter(item__lane__in=sharing(work), event__in=events).exclude(item=item)
     sums = earlier.values("event").annotate(all_gross=Sum("gross"), all_fee=Sum("fee"))
     said: dict[str, tuple[int, int]] = defaultdict(lambda: (0, 0))
     for row in sums:
@@ -226,7 +222,7 @@ def _moved(work: Work, item: SyncItem, *, ordinal: int) -> dict[str, int]:
 def ready(work: Work) -> QuerySet[SyncItem]:
     """Payouts that name a payment or refund which was not booked when they were compared, and is now."""
     money = Leg.objects.filter(
-        lane__in=_sharing(work), kind__in=(LegKind.RECEIPT, LegKind.REFUND_MONEY), state__in=STANDING, is_reversal=False
+        lane__in=sharing(work), kind__in=(LegKind.RECEIPT, LegKind.REFUND_MONEY), state__in=STANDING, is_reversal=False
     )
     unverified = Settlement.objects.filter(item__lane=work.lane, is_verified=False)
     booked = unverified.filter(Exists(money.filter(item__source_id=OuterRef("event"))))

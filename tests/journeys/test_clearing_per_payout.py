@@ -111,6 +111,27 @@ def test_a_late_fee_goes_with_the_payout_that_states_it(world, empty_till):
     assert not Leg.objects.filter(kind="payout_entry").exists()
 
 
+@pytest.mark.parametrize("gross", [False, True])
+def test_a_late_fee_that_is_given_back_goes_with_the_payout_that_gives_it_back(world, empty_till, gross):
+    """After it was returned the fees come to what the first payout said, which is not the payout that returned it."""
+    per_payout(world)
+    world.sandbox.square.gross_settlement = gross
+    sale = empty_till.sell()
+    payouts = [pay_out(world)]
+    empty_till.next_morning()
+    for change in (3, -3):
+        world.sandbox.square.add_fee(sale.payment_ids[0], change, at=world.timeline.now())
+        empty_till.next_morning()
+        empty_till.sell()
+        payouts.append(pay_out(world))
+        empty_till.next_morning()
+
+    assert [(entry[0], entry[3]) for entry in clearings()] == [(payout["id"], 0) for payout in payouts]
+    late = Leg.objects.filter(kind="fee", ordinal__gt=0).order_by("ordinal")
+    assert [leg.posting.group.split("|")[2] for leg in late] == [payouts[1]["id"], payouts[2]["id"]]
+    assert not Leg.objects.filter(kind="payout_entry").exists()
+
+
 @pytest.fixture
 def last_days(db) -> Iterator[Till]:
     """The till on 30 March, booked per payout."""
