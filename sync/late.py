@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 
 from django.db.models import QuerySet
 
 from connections.money import UnknownCurrency, to_decimal
 from mappings.bookkeeping.legs import Document
+from sync import calendar_months
 from sync.legs import plan_of
 from sync.models import LateArrival
 
@@ -43,9 +44,8 @@ def arrivals() -> QuerySet[LateArrival]:
 
 def in_month(rows: QuerySet[LateArrival], month: str) -> QuerySet[LateArrival]:
     """Those booked in the month '2026-04'. Raises `ValueError` for anything else."""
-    first = date.fromisoformat(f"{month}-01")
-    after = (first + timedelta(days=31)).replace(day=1)
-    return rows.filter(date__gte=first, date__lt=after)
+    first = calendar_months.read(month)
+    return rows.filter(date__gte=first, date__lte=calendar_months.last_day(first))
 
 
 def why(leg: LateArrival) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import date
 from typing import Any
 
 from django.contrib import admin
@@ -24,6 +23,7 @@ from audit.trail import Fact
 from connections import clock
 from sync import late
 from sync.admin import shown
+from sync.calendar_months import month_before, next_month
 from sync.legs import plan_of
 from sync.models import LateArrival, Posting, SyncItem
 
@@ -37,17 +37,13 @@ class MonthFilter(ChoiceFilter):
     parameter_name = "month"
 
     def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin[Any]) -> list[tuple[str, str]]:  # noqa: ARG002
-        today = clock.now().date()
-        months = [_months_before(today, back) for back in range(-1, MONTHS)]
+        months = [next_month(clock.now().date())]
+        while len(months) <= MONTHS:
+            months.append(month_before(months[-1]))
         return [(f"{first:%Y-%m}", f"{first:%B %Y}") for first in months]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:  # noqa: ARG002
         return late.in_month(queryset, str(self.value())) if self.value() else queryset
-
-
-def _months_before(day: date, back: int) -> date:
-    months = day.year * 12 + day.month - 1 - back
-    return date(months // 12, months % 12 + 1, 1)
 
 
 @admin.register(LateArrival)

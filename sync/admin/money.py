@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -18,8 +18,9 @@ from connections.money import to_minor
 from connections.providers.errors import VendorError
 from connections.providers.exact import resources
 from mappings.models import DebtorAccount
-from sync import money
+from sync import calendar_months, money
 from sync.admin import shown
+from sync.calendar_months import first_day, last_day, month_before, next_month
 from sync.models import Leg, SyncLane
 
 FIRST_CUSTOMERS = 200
@@ -39,7 +40,7 @@ class MoneyPage:
         """POST asks Exact what is open, which costs a call per 1,000 open terms; nothing is stored."""
         lane: SyncLane = self._row(request, object_id)  # type: ignore[attr-defined]
         first = _month(request.GET.get("month", ""), lane)
-        last = _next(first) - timedelta(days=1)
+        last = last_day(first)
         rows = money.days(lane, first, last)
         totals = money.total(rows).values()
         context = {
@@ -47,7 +48,7 @@ class MoneyPage:
             "title": f"Money of {lane}", "opts": SyncLane._meta, "original": lane, "first": first,
             "lane_url": admin_url(SyncLane, lane.pk), "days": [_day(row) for row in rows],
             "totals": [_day(row) for row in totals],
-            "earlier": _url(lane, _before(first)), "later": _url(lane, _next(first)),
+            "earlier": _url(lane, month_before(first)), "later": _url(lane, next_month(first)),
             **_customers(lane, _asked(lane) if request.method == "POST" else {}),
         }  # fmt: skip
         return TemplateResponse(request, "admin/sync/money.html", context)
@@ -56,21 +57,13 @@ class MoneyPage:
 def _month(wanted: str, lane: SyncLane) -> date:
     """The month asked for; else that of the newest entry, so that the page is not empty on the first of a month."""
     try:
-        first = date.fromisoformat(f"{wanted}-01")
+        first = calendar_months.read(wanted)
         if FIRST_YEAR <= first.year <= LAST_YEAR:
             return first
     except ValueError:
         pass
     newest = Leg.objects.filter(lane=lane, state__in=money.BOOKED).order_by("-date").values_list("date", flat=True)
-    return (newest.first() or clock.now().date()).replace(day=1)
-
-
-def _next(first: date) -> date:
-    return (first + timedelta(days=32)).replace(day=1)
-
-
-def _before(first: date) -> date:
-    return (first - timedelta(days=1)).replace(day=1)
+    return first_day(newest.first() or clock.now().date())
 
 
 def _url(lane: SyncLane, first: date) -> dict[str, str]:

@@ -9,7 +9,6 @@ Reference: bookkeeping section 3 "Clearing".
 
 from __future__ import annotations
 
-import calendar
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from django.db.models import QuerySet
 from connections.providers.square import payloads
 from mappings.bookkeeping.legs import Document, LegKind
 from mappings.bookkeeping.payout import SETTLED_GROSS
+from sync.calendar_months import first_day, last_day
 from sync.flows.base import Work
 from sync.lifecycle import STANDING, ItemState
 from sync.models import Leg, Settlement, SyncItem, SyncLane
@@ -97,7 +97,7 @@ def groups(work: Work, ready: QuerySet[Leg], *, closed: Closed) -> Iterator[tupl
             apart = _taken_apart(work, rows) if apart is None else apart
             settled = apart.get(Taken(row["location_id"], row["date"], row["amount"]))
         if payout := _entry_of(row, settled, closed):
-            month = row["date"].replace(day=1)
+            month = first_day(row["date"])
             found[Group(row["journal"], row["currency"], payout, month)].append(row["pk"])
     yield from sorted(found.items(), key=lambda item: (item[0].month, item[0]))
 
@@ -191,8 +191,4 @@ def _entry_of(row: Mapping[str, Any], settled: Said | None, closed: Closed) -> s
     zone = row["location__timezone"]
     if settled and closed(settled.day, zone) and closed(row["date"], zone):
         return settled.payout
-    return UNPAID if not settled and closed(_last_day(row["date"]), zone) else ""
-
-
-def _last_day(day: date) -> date:
-    return day.replace(day=calendar.monthrange(day.year, day.month)[1])
+    return UNPAID if not settled and closed(last_day(row["date"]), zone) else ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import calendar
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
@@ -15,6 +14,7 @@ from audit.trail import Fact
 from connections import clock
 from connections.money import written
 from sync.actions import Impossible
+from sync.calendar_months import first_day, last_day
 from sync.models import SyncLane
 from sync.models.reconciliation import Month, Reconciliation
 from sync.reconciliation.kinds import TITLES, Kind
@@ -24,7 +24,7 @@ MOST_TOLD = 4
 
 def of_day(day: date) -> tuple[date, date]:
     """First and last day of its month."""
-    return day.replace(day=1), day.replace(day=calendar.monthrange(day.year, day.month)[1])
+    return first_day(day), last_day(day)
 
 
 def between(begin: date, end: date) -> Iterator[tuple[date, date]]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import calendar
 import json
 from argparse import ArgumentParser
 from collections.abc import Iterator, Sequence
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -15,6 +14,8 @@ from audit import context
 from connections import clock
 from connections.models import Division
 from connections.providers.errors import VendorError
+from sync import calendar_months
+from sync.calendar_months import last_day, month_before
 from sync.models.reconciliation import Reconciliation
 from sync.reconciliation import fresh, keeping, making, sheet
 
@@ -75,10 +76,10 @@ def _period(*, month: str | None, begin: str | None, end: str | None) -> tuple[d
     today = clock.now().date()
     try:
         if month:
-            first = date.fromisoformat(f"{month}-01")
-            return first, first.replace(day=calendar.monthrange(first.year, first.month)[1])
+            first = calendar_months.read(month)
+            return first, last_day(first)
         last = date.fromisoformat(end) if end else today
-        first = date.fromisoformat(begin) if begin else (today.replace(day=1) - timedelta(days=1)).replace(day=1)
+        first = date.fromisoformat(begin) if begin else month_before(today)
     except ValueError:
         raise CommandError("Write a month as 2026-03 and a day as 2026-03-31.") from None
     if last < first:
