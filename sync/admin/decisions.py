@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html_join
-from django.utils.text import capfirst
 
 from audit import adminkit
 from audit.adminkit import CannotDo, ConfirmedAction, Outcome
@@ -16,8 +15,7 @@ from mappings.bookkeeping.correction import Correction
 from mappings.bookkeeping.legs import LegPlan, Problem, ProblemKind
 from sync import actions, approval, tasks, undo
 from sync.admin import plans, shown
-from sync.admin.verbs import by, tallied
-from sync.engine import Overtaken
+from sync.admin.verbs import by, each, open_lanes, tallied
 from sync.lifecycle import ItemState, PostingState, RunState
 from sync.models import Posting, SyncItem, SyncLane, SyncRun
 from sync.runs import NotNow
@@ -28,29 +26,18 @@ UNDO = "sync.undo_syncrun"
 CORRECT = "sync.correct_syncitem"
 
 
-def plan_run(request: HttpRequest, rows: QuerySet[SyncLane], reason: str) -> Outcome:
-    """Opens each lane for a plan; from the page of one lane the person goes to its run."""
-    del reason
-    opened: list[SyncRun] = []
-    refused: list[tuple[str, str]] = []
-    for lane in rows.select_related("division__connection", "source"):
-        try:
-            run = actions.run_now(lane, by=by(request), purpose="plan")
-        except actions.Impossible as refusal:
-            refused.append((str(lane), str(refusal)))
-            continue
-        if run.purpose == "plan":
-            opened.append(run)
-        else:
-            refused.append((str(lane), f"run {run.pk} is at work; plan when it is over"))
-    goto = adminkit.admin_url(SyncRun, opened[0].pk) if len(opened) == 1 and not refused else ""
-    sentence = f"{capfirst(str(opened[0]))} plans; nothing is booked." if goto else ""
-    return Outcome(done=len(opened), skipped=refused, sentence=sentence, goto=goto)
+def plan_run(request: HttpRequest, rows: QuerySet[SyncLane], reason: str) -> Outcome:  # noqa: ARG001
+    def open_one(lane: SyncLane) -> SyncRun:
+        run = actions.run_now(lane, by=by(request), purpose="plan")
+        if run.purpose != "plan":
+            raise actions.Impossible(f"run {run.pk} is at work; plan when it is over")
+        return run
+
+    return open_lanes(rows, open_one, told="plans; nothing is booked.")
 
 
 def approve(request: HttpRequest, rows: QuerySet[SyncRun], reason: str) -> Outcome:
-    del reason
-    outcome = _each(rows, lambda run: approval.approve(run, by=by(request)))
+    outcome = _approve(request, rows.select_related("lane__division", "plan"), reason)
     for run in SyncRun.objects.filter(lane__in=[run.lane_id for run in rows], state=RunState.APPROVED):
         try:
             tasks.ring(approval.carry_out(run, by=by(request)))
@@ -60,21 +47,12 @@ def approve(request: HttpRequest, rows: QuerySet[SyncRun], reason: str) -> Outco
     return outcome
 
 
+_approve = each(lambda run, name, _reason: approval.approve(run, by=name))
+_reject = each(lambda run, name, reason: approval.reject(run, reason=reason, by=name))
+
+
 def reject(request: HttpRequest, rows: QuerySet[SyncRun], reason: str) -> Outcome:
-    return _each(rows, lambda run: approval.reject(run, reason=reason, by=by(request)))
-
-
-def _each(rows: QuerySet[SyncRun], decide: Callable[[SyncRun], None]) -> Outcome:
-    done, refused = 0, []
-    for run in rows.select_related("lane__division", "plan"):
-        try:
-            decide(run)
-            done += 1
-        except approval.Undecidable as refusal:
-            refused.append((str(run), str(refusal)))
-        except Overtaken:
-            refused.append((str(run), "somebody decided a moment ago; look at it again"))
-    return Outcome(done=done, skipped=refused)
+    return _reject(request, rows.select_related("lane__division", "plan"), reason)
 
 
 def undo_run(request: HttpRequest, rows: QuerySet[SyncRun], reason: str) -> Outcome:

@@ -13,7 +13,7 @@ from django_q.tasks import async_task
 from audit import adminkit
 from audit.adminkit import CannotDo, ConfirmedAction, Outcome
 from audit.models import AuditEntry
-from sync import actions, attachments
+from sync import actions, approval, attachments
 from sync.admin import shown
 from sync.engine import Overtaken
 from sync.lifecycle import ItemState, PostingState, RunState
@@ -76,8 +76,7 @@ ITEM_VERBS = (
         name="dismiss",
         label="Dismiss",
         explains="Says that these records are not to be booked by Tillbridge: it leaves them alone from now on. Do "
-        "this "
-        "when your books hold them already, or never should.",
+        "this when your books hold them already, or never should.",
         permission=DISMISS,
         run=tallied(lambda request, rows, reason: actions.dismiss(rows, reason=reason, by=by(request))),
         done="dismissed",
@@ -121,8 +120,7 @@ POSTING_VERBS = (
         name="replay",
         label="Replay",
         explains="Makes these entries anew under the same reference and books them with the next run. Each is looked "
-        "up "
-        "in Exact first, so that it is never booked twice.",
+        "up in Exact first, so that it is never booked twice.",
         permission=REPLAY_POSTINGS,
         run=tallied(lambda request, rows, _reason: actions.replay_postings(rows, by=by(request))),
         done="on the way to be booked",
@@ -145,19 +143,23 @@ POSTING_VERBS = (
 
 
 # --- Lanes and runs -----------------------------------------------------------------------------
-def run_now(request: HttpRequest, rows: QuerySet[SyncLane], reason: str) -> Outcome:
-    """Opens each lane; from the page of one lane the person goes to its run."""
-    del reason
+def open_lanes(rows: QuerySet[SyncLane], open_one: Callable[[SyncLane], SyncRun], *, told: str) -> Outcome:
+    """Opens each lane; from the page of one lane the person goes to its run. `told` follows the run's name."""
     opened: list[SyncRun] = []
     refused: list[tuple[str, str]] = []
-    for lane in rows.select_related("division", "source"):
+    for lane in rows.select_related("division__connection", "source"):
         try:
-            opened.append(actions.run_now(lane, by=by(request)))
+            opened.append(open_one(lane))
         except actions.Impossible as refusal:
             refused.append((str(lane), str(refusal)))
     goto = adminkit.admin_url(SyncRun, opened[0].pk) if len(opened) == 1 and not refused else ""
-    sentence = f"{capfirst(str(opened[0]))} is open; a worker takes it up within seconds." if goto else ""
+    sentence = f"{capfirst(str(opened[0]))} {told}" if goto else ""
     return Outcome(done=len(opened), skipped=refused, sentence=sentence, goto=goto)
+
+
+def run_now(request: HttpRequest, rows: QuerySet[SyncLane], reason: str) -> Outcome:  # noqa: ARG001
+    told = "is open; a worker takes it up within seconds."
+    return open_lanes(rows, lambda lane: actions.run_now(lane, by=by(request)), told=told)
 
 
 def each(verb: Callable[[Any, str, str], object]) -> Callable[[HttpRequest, QuerySet[Any], str], Outcome]:
@@ -169,7 +171,7 @@ def each(verb: Callable[[Any, str, str], object]) -> Callable[[HttpRequest, Quer
             try:
                 verb(row, by(request), reason)
                 done += 1
-            except actions.Impossible as refusal:
+            except (actions.Impossible, approval.Undecidable) as refusal:
                 refused.append((str(row), str(refusal)))
             except Overtaken:
                 refused.append((str(row), "it changed a moment ago; look at it again"))
@@ -194,8 +196,7 @@ LANE_VERBS = (
         name="pause",
         label="Pause",
         explains="Stops the lane: no run begins, by schedule or by hand, until somebody resumes it. Nothing is lost; "
-        "Square "
-        "is read from where the lane left off.",
+        "Square is read from where the lane left off.",
         permission=RUN,
         run=each(lambda lane, name, reason: actions.pause(lane, reason=reason, by=name)),
         done="paused",
@@ -297,8 +298,7 @@ AUDIT_VERB = ConfirmedAction(
     name="replay",
     label="Replay what failed",
     explains="Replays the records and entries that these facts tell of, with the mappings as they are now. What may "
-    "stand "
-    "in Exact already is looked up first: nothing is booked twice.",
+    "stand in Exact already is looked up first: nothing is booked twice.",
     permission=REPLAY_ITEMS,
     run=replay_failures,
     done="replayed",
