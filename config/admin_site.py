@@ -12,7 +12,7 @@ from django.contrib.auth import logout
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
+from django.urls import path, reverse
 from django.utils.decorators import method_decorator
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
@@ -34,6 +34,8 @@ MENU = (
     ("Audit", "audit", ("AuditEntry",)),
     ("People", "auth", ("User", "Group")),
 )  # fmt: skip
+# Who sees lanes may see whether they are served.
+HEALTH = "sync.view_synclane"
 # Reached from what they belong to: without it a row of theirs says nothing.
 BELOW_OTHERS = frozenset({"PlannedEntry"})
 
@@ -93,6 +95,12 @@ class BackOffice(admin.AdminSite):
             return asked
         return reverse("admin:index")
 
+    # --- pages of its own ---------------------------------------------------------------------------------------------
+    def get_urls(self) -> list[Any]:
+        from config import health_page
+
+        return [path("health/", self.admin_view(health_page.view), name="health"), *super().get_urls()]
+
     # --- what they see ------------------------------------------------------------------------------------------------
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         return {**super().each_context(request), "is_demo": settings.IS_DEMO}
@@ -106,7 +114,18 @@ class BackOffice(admin.AdminSite):
         """The menu in the order of the work, with what is looked up rarely after it."""
         apps = {app["app_label"]: app for app in super().get_app_list(request, app_label)}
         groups = [found for group in MENU if (found := _group(apps, *group))]
+        if request.user.has_perm(HEALTH) and not app_label:
+            groups = [_with_health(group) if group["name"] == "Connections" else group for group in groups]
         return [*groups, *(app for label, app in apps.items() if label not in {group[1] for group in MENU})]
+
+
+def _with_health(group: dict[str, Any]) -> dict[str, Any]:
+    """The group with the page that belongs to no model."""
+    page = {
+        "name": "System health", "object_name": "Health", "admin_url": reverse("admin:health"), "add_url": None,
+        "view_only": True, "perms": {"view": True},
+    }  # fmt: skip
+    return {**group, "models": [*group["models"], page]}
 
 
 def _group(apps: Mapping[str, Any], title: str, label: str, names: tuple[str, ...]) -> dict[str, Any] | None:

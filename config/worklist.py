@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Q
@@ -19,7 +19,7 @@ from connections.models import Connection, Division
 from mappings import soundness
 from mappings.controls import ProposedChange
 from mappings.models import CustomerMapping, Decision, GLMapping
-from sync import health
+from sync import health, vitals
 from sync.admin import clearing, naming, shown
 from sync.admin.naming import Names
 from sync.health import Cause, Doubt, LaneHealth
@@ -119,16 +119,11 @@ def _underway(days: Sequence[health.Day]) -> dict[str, str]:
 
 def _heartbeat(now: datetime) -> Tile:
     beat = health.heartbeat()
-    seen = beat + _outside(now - beat) if beat else now
+    seen = beat + vitals.outside(now - beat) if beat else now
     silent = health.is_silent(beat, seen)
     figure = ago(beat, seen) if beat else "never"
     label = "a worker gave its last sign of life" + ("; it does not answer" if silent else "")
-    return Tile(figure, label, list_url(SyncRun), "bad" if silent else "good", is_small=True)
-
-
-def _outside(span: timedelta) -> timedelta:
-    """How long it lasted outside: a worker beats each real minute, also where our clock runs fast."""
-    return span / clock.current().speed
+    return Tile(figure, label, reverse("admin:health"), "bad" if silent else "good", is_small=True)
 
 
 def _oldest_due(now: datetime) -> Tile:
@@ -137,7 +132,7 @@ def _oldest_due(now: datetime) -> Tile:
         return Tile("nothing", "overdue", list_url(SyncLane), "good", is_small=True)
     row = overdue.posting or overdue.lane
     what = f"oldest due: {'entry' if overdue.posting else 'lane'} {row}"
-    late = _outside(now - overdue.since) > health.SILENCE
+    late = vitals.outside(now - overdue.since) > health.SILENCE
     url = admin_url(type(row), row.pk) if row else ""
     return Tile(f"since {ago(overdue.since, now)}", what, url, "bad" if late else "good", is_small=True)
 
