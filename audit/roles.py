@@ -44,6 +44,7 @@ ROLES: dict[str, tuple[str, ...]] = {
     "Operator": (
         *_LOOKS, "sync.run_*", "sync.plan_syncrun", "sync.change_synclane", "sync.replay_*", "sync.reconcile_*",
         "connections.authorise_connection", "connections.confirm_division", "connections.change_*",
+        "sync.add_alertlimits", "sync.change_alertlimits", "sync.add_alertchannel", "sync.change_alertchannel",
     ),
     "Auditor": (*_LOOKS, "audit.export_auditentry", "mappings.export_*"),
     ADMINISTRATOR: ("*",),
@@ -58,7 +59,7 @@ NOBODY = {
         ("sync", "orderrecord"), ("sync", "exactorder"),
         ("sync", "invoicestanding"),
         ("sync", "plan"), ("sync", "plannedentry"),
-        ("sync", "attachment"),
+        ("sync", "attachment"), ("sync", "alert"), ("sync", "alertmessage"),
         ("sync", "reconciliation"), ("sync", "difference"), ("sync", "month"),
         ("mappings", "sheetimport"), ("mappings", "sheetrow"),
         ("mappings", "proposedchange"),

@@ -30,6 +30,7 @@ MENU = (
     ("Mappings", "mappings", ("GLMapping", "CustomerMapping", "ItemMapping", "Convention", "TenderJournal",
                               "ProposedChange", "MappingExample", "MappingPolicy", "SheetImport")),
     ("As read from Exact", "mappings", ("LedgerAccount", "VatCode", "Journal", "DebtorAccount")),
+    ("Alerts", "sync", ("Alert", "AlertChannel", "AlertLimits")),
     ("Connections", "connections", ("Connection", "Division", "Location", "VendorCall")),
     ("Audit", "audit", ("AuditEntry",)),
     ("People", "auth", ("User", "Group")),

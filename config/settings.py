@@ -243,6 +243,8 @@ LOGGING = {
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="WARNING")},
 }
 
+# host:port of the own network that alerts may be sent to (also by http); everything else must be public and https.
+OUTGOING_HOSTS = env.list("OUTGOING_HOSTS", default=[])
 # What monitoring sends to read /metrics; without it there is no such page.
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 

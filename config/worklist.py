@@ -24,7 +24,7 @@ from sync.admin import clearing, naming, shown
 from sync.admin.naming import Names
 from sync.health import Cause, Doubt, LaneHealth
 from sync.lifecycle import PostingState
-from sync.models import Posting, SyncItem, SyncLane, SyncRun
+from sync.models import Alert, Posting, SyncItem, SyncLane, SyncRun
 from sync.models.invoices import InvoiceStanding
 from sync.models.reconciliation import Month
 
@@ -52,7 +52,7 @@ def context(request: HttpRequest) -> dict[str, Any]:
     if may(SEES_LANES):
         sections["lanes"] = [_lane(row) for row in health.lanes()]
         sections["months"] = _months()
-        sections["tiles"] += [_heartbeat(now), _oldest_due(now)]
+        sections["tiles"] += [*_alerts(), _heartbeat(now), _oldest_due(now)]
     if may(SEES_CONNECTIONS):
         sections["attention"] = [*_connections(now), *_divisions(), *_undecided(), *_proposed(), *_unsound()]
         setup = health.set_up()
@@ -115,6 +115,12 @@ def _underway(days: Sequence[health.Day]) -> dict[str, str]:
     """Records that a run is about to take up, or whose day has not closed yet: neither booked nor waiting."""
     count = sum(day.underway for day in days)
     return {"count": number(count), "url": list_url(SyncItem, state__in="extracted,resolved")} if count else {}
+
+
+def _alerts() -> list[Tile]:
+    count = Alert.objects.filter(recovered_at=None).count()
+    url = list_url(Alert, **{"is": "open"})
+    return [Tile(number(count), f"limit{'' if count == 1 else 's'} crossed", url, "bad")] if count else []
 
 
 def _heartbeat(now: datetime) -> Tile:

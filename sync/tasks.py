@@ -16,7 +16,8 @@ from connections.providers.errors import VendorError
 from mappings import items, reference
 from mappings.sheets import work as imports
 from sync import approval, clearing_proof, runs
-from sync.models import Beat, SyncLane, SyncRun
+from sync.alerts import sending, watching
+from sync.models import AlertMessage, Beat, SyncLane, SyncRun
 from sync.runs import NotNow, Slice
 
 # A run that has not been touched for this long has lost its worker; its lease has run out too.
@@ -47,10 +48,18 @@ def sweep() -> int:
     for lane in _due_lanes(now).select_related("division__connection", "source"):
         _open_due(lane)
     approval.open_approved()
+    watching.look(now)
+    if AlertMessage.objects.filter(state=AlertMessage.State.WAITING, due_at__lte=now).exists():
+        async_task("sync.tasks.send_alerts", q_options={"task_name": "alerts"})
     waiting = overdue()
     for run in waiting:
         ring(run)
     return len(waiting)
+
+
+def send_alerts() -> int:
+    """Apart from the sweep: a mail server may take its time."""
+    return sending.send_due(clock.now())
 
 
 def overdue() -> list[SyncRun]:

@@ -4,6 +4,7 @@ from audit import adminkit
 from audit.models import AuditEntry
 from connections.models import Division
 from sync.admin import (
+    alerts,
     backtest,
     clearing,
     decisions,
@@ -26,6 +27,7 @@ from sync.admin.verbs import AUDIT_VERB, DIVISION_VERB
 from sync.models import Expiry, SyncLane
 
 __all__ = [
+    "alerts",
     "backtest",
     "clearing",
     "deposits",

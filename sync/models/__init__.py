@@ -1,5 +1,6 @@
 """What is happening: lanes, their runs, and each source record's way into the books."""
 
+from sync.models.alerts import Alert, AlertChannel, AlertLimits, AlertMessage
 from sync.models.clearing import ClearingOpening, ClearingProof, SuspenseCleared
 from sync.models.entries import Attachment, ExactOrder, Posting
 from sync.models.invoices import InvoiceStanding
@@ -12,6 +13,10 @@ from sync.models.runs import Beat, SyncRun
 from sync.models.states import choices
 
 __all__ = [
+    "Alert",
+    "AlertChannel",
+    "AlertLimits",
+    "AlertMessage",
     "Attachment",
     "Beat",
     "ClearingOpening",

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from allauth.mfa.models import Authenticator
+from django.apps import apps
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
+from django.db.models import Model
 
 from audit import trail
 from connections import clock
 from connections.fields import DecryptionFailed, SealedTextField, Secret
-from connections.models import Connection
 
 
 class Command(BaseCommand):
@@ -22,11 +23,13 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 - Django's signature
         sealed, locked = 0, []
-        for key in Connection.objects.order_by("pk").values_list("pk", flat=True):
-            try:
-                sealed += reseal(key)
-            except DecryptionFailed:
-                locked.append(Connection.objects.get(pk=key).label)
+        for model in with_secrets():
+            rows = model._default_manager.order_by("pk")
+            for row in rows.defer(*secrets_of(model)):
+                try:
+                    sealed += reseal(model, row.pk)
+                except DecryptionFailed:
+                    locked.append(str(row))
         factors, unopened = reseal_factors()
         locked += unopened
         self.stdout.write(f"{sealed} secrets and {factors} second factors sealed with the first key.")
@@ -54,18 +57,27 @@ def reseal_factors() -> tuple[int, list[str]]:
     return sealed, locked
 
 
-def reseal(connection_id: int) -> int:
+def with_secrets() -> list[type[Model]]:
+    """Every table that holds one: a new column is found by being sealed."""
+    return [model for model in apps.get_models() if secrets_of(model)]
+
+
+def secrets_of(model: type[Model]) -> list[str]:
+    return [field.name for field in model._meta.get_fields() if isinstance(field, SealedTextField)]
+
+
+def reseal(model: type[Model], pk: int) -> int:
     """How many secrets of the row were sealed again; all of them or, with `DecryptionFailed`, none.
 
     Under the row's lock, so that a token that is renewed meanwhile is not overwritten by its predecessor.
     """
-    names = [field.name for field in Connection._meta.get_fields() if isinstance(field, SealedTextField)]
+    names, rows = secrets_of(model), model._default_manager
     with transaction.atomic():
-        row = Connection.objects.select_for_update().get(pk=connection_id)
+        row = rows.select_for_update().get(pk=pk)
         held: dict[str, Secret] = {name: getattr(row, name) for name in names if getattr(row, name) is not None}
         if not held:
             return 0
-        Connection.objects.filter(pk=row.pk).update(**{name: secret.resealed() for name, secret in held.items()})
-        fact = trail.Fact("connection.resealed", "connection", row.pk, row.label, detail={"count": len(held)})
-        trail.record([fact], at=clock.now())
+        rows.filter(pk=pk).update(**{name: secret.resealed() for name, secret in held.items()})
+        name = str(model._meta.model_name)
+        trail.record([trail.Fact(f"{name}.resealed", name, pk, str(row), detail={"count": len(held)})], at=clock.now())
     return len(held)
