@@ -21,7 +21,15 @@ _MAPS = tuple(
     for verb in ("add", "change", "resolve", "import", "export")
 )
 # A plan books nothing: whoever keeps the books may make one, also of an undo; approving it is another right.
-_BOOKS = ("sync.replay_*", "sync.dismiss_*", "sync.correct_*", "sync.plan_syncrun", "sync.undo_*", "sync.reconcile_*")
+_BOOKS = (
+    "sync.replay_*",
+    "sync.dismiss_*",
+    "sync.correct_*",
+    "sync.plan_syncrun",
+    "sync.undo_*",
+    "sync.reconcile_*",
+    "sync.work_issue",
+)
 
 ROLES: dict[str, tuple[str, ...]] = {
     "Bookkeeper": (*_LOOKS, *_MAPS, *_BOOKS),
@@ -43,7 +51,7 @@ ROLES: dict[str, tuple[str, ...]] = {
     ),
     "Operator": (
         *_LOOKS, "sync.run_*", "sync.plan_syncrun", "sync.change_synclane", "sync.replay_*", "sync.reconcile_*",
-        "connections.authorise_connection", "connections.confirm_division", "connections.change_*",
+        "sync.work_issue", "connections.authorise_connection", "connections.confirm_division", "connections.change_*",
         "sync.add_alertlimits", "sync.change_alertlimits", "sync.add_alertchannel", "sync.change_alertchannel",
     ),
     "Auditor": (*_LOOKS, "audit.export_auditentry", "mappings.export_*"),
@@ -59,7 +67,7 @@ NOBODY = {
         ("sync", "orderrecord"), ("sync", "exactorder"),
         ("sync", "invoicestanding"),
         ("sync", "plan"), ("sync", "plannedentry"),
-        ("sync", "attachment"), ("sync", "alert"), ("sync", "alertmessage"),
+        ("sync", "attachment"), ("sync", "alert"), ("sync", "alertmessage"), ("sync", "issue"), ("sync", "replay"),
         ("sync", "reconciliation"), ("sync", "difference"), ("sync", "month"),
         ("mappings", "sheetimport"), ("mappings", "sheetrow"),
         ("mappings", "proposedchange"),

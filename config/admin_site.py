@@ -23,7 +23,7 @@ from config.signin import has_shown_factor
 HIDDEN = frozenset({"django_q", "account", "mfa"})
 # (title, app, models): the groups of the menu in the order of the work. What an app has beside these follows its last.
 MENU = (
-    ("Bookings", "sync", ("SyncItem", "Posting", "InvoiceStanding", "OrderRecord", "Deposit", "Expiry")),
+    ("Bookings", "sync", ("Issue", "SyncItem", "Posting", "InvoiceStanding", "OrderRecord", "Deposit", "Expiry")),
     ("Months and reports", "sync",
      ("Month", "Reconciliation", "ClearingProof", "ClearingOpening", "LateArrival")),
     ("Lanes and runs", "sync", ("SyncLane", "SyncRun")),

@@ -19,7 +19,7 @@ from connections.models import Connection, Division
 from mappings import soundness
 from mappings.controls import ProposedChange
 from mappings.models import CustomerMapping, Decision, GLMapping
-from sync import health, vitals
+from sync import health, issues, vitals
 from sync.admin import clearing, naming, shown
 from sync.admin.naming import Names
 from sync.health import Cause, Doubt, LaneHealth
@@ -40,7 +40,7 @@ def context(request: HttpRequest) -> dict[str, Any]:
     may = request.user.has_perm
     sections: dict[str, Any] = {"now": now, "tiles": []}
     if may(SEES_RECORDS):
-        causes = health.causes()
+        causes = health.causes(without=issues.ignored())
         names = naming.names([(cause.kind, cause.subject) for cause in causes], with_locations=False)
         days = health.days(timezone.localdate(now))
         sections |= {"causes": [_cause(cause, names) for cause in causes if cause.needs_a_person], "chart": chart(days)}

@@ -116,6 +116,18 @@ def replay_items(items: QuerySet[SyncItem] | Iterable[SyncItem], *, by: str) -> 
     return _each(items, _replay, by=by, trigger="replay")
 
 
+def replay_without_running(items: Iterable[SyncItem], *, by: str) -> Tally:
+    """As `replay_items`, for a part of many: whoever calls opens the lanes at the end, once."""
+    return _each(items, _replay, by=by)
+
+
+def run_lanes(lanes: Iterable[SyncLane], *, by: str, trigger: str) -> Tally:
+    """Open each; one that cannot run now is named, and its records wait for its next run."""
+    tally = Tally()
+    _ring(lanes, by=by, trigger=trigger, tally=tally)
+    return tally
+
+
 def _replay(item: SyncItem, by: str) -> str:
     if item.state != ItemState.WAITING:
         return f"it is {item.state}; only a waiting record can be replayed"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 
@@ -53,8 +54,8 @@ def plans_to_approve() -> int:
     return SyncRun.objects.filter(state=RunState.PLANNED).count()
 
 
-def causes() -> list[Cause]:
-    """Why records wait, what needs a person first, then by how many wait."""
+def causes(*, without: Collection[tuple[int, str, str]] = ()) -> list[Cause]:
+    """Why records wait, what needs a person first, then by how many wait. `without`: as (division, kind, subject)."""
     rows = (
         SyncItem.objects.filter(state=ItemState.WAITING)
         .order_by()
@@ -69,6 +70,8 @@ def causes() -> list[Cause]:
     )
     found: dict[tuple[str, str], Cause] = {}
     for row in rows:
+        if (row["lane__division"], row["problem_kind"], row["problem_subject"]) in without:
+            continue
         key = (row["problem_kind"], row["problem_subject"])
         kind = ProblemKind(row["problem_kind"] or ProblemKind.UNSUPPORTED)
         cause = found.setdefault(key, Cause(kind, row["problem_subject"], row["sentence"]))

@@ -15,7 +15,7 @@ from connections.models import Division
 from connections.providers.errors import VendorError
 from mappings import items, reference
 from mappings.sheets import work as imports
-from sync import approval, clearing_proof, runs
+from sync import approval, clearing_proof, issues, runs
 from sync.alerts import sending, watching
 from sync.models import AlertMessage, Beat, SyncLane, SyncRun
 from sync.runs import NotNow, Slice
@@ -48,6 +48,8 @@ def sweep() -> int:
     for lane in _due_lanes(now).select_related("division__connection", "source"):
         _open_due(lane)
     approval.open_approved()
+    issues.look(now)
+    _ring_abandoned_replays()
     watching.look(now)
     if AlertMessage.objects.filter(state=AlertMessage.State.WAITING, due_at__lte=now).exists():
         async_task("sync.tasks.send_alerts", q_options={"task_name": "alerts"})
@@ -57,9 +59,21 @@ def sweep() -> int:
     return len(waiting)
 
 
+def _ring_abandoned_replays() -> None:
+    from sync import replays  # it needs the actions, and they ring runs through this module
+
+    replays.ring_abandoned()
+
+
 def send_alerts() -> int:
     """Apart from the sweep: a mail server may take its time."""
     return sending.send_due(clock.now())
+
+
+def replay(replay_id: int) -> str:
+    from sync import replays  # it needs the actions, and they ring runs through this module
+
+    return replays.go_on(replay_id)
 
 
 def overdue() -> list[SyncRun]:

@@ -13,12 +13,14 @@ from django_q.tasks import async_task
 from audit import adminkit
 from audit.adminkit import CannotDo, ConfirmedAction, Outcome
 from audit.models import AuditEntry
-from sync import actions, approval, attachments
+from sync import actions, approval, attachments, replays
 from sync.admin import shown
 from sync.engine import Overtaken
 from sync.lifecycle import ItemState, PostingState, RunState
-from sync.models import Posting, SyncItem, SyncLane, SyncRun
+from sync.models import Posting, Replay, SyncItem, SyncLane, SyncRun
 
+# A person waits for the page: each record is a transaction of its own.
+AT_ONCE = 100
 RUN = "sync.run_synclane"
 REPLAY_ITEMS = "sync.replay_syncitem"
 REPLAY_POSTINGS = "sync.replay_posting"
@@ -54,6 +56,17 @@ def stake_of(rows: QuerySet[Any], *, total: str) -> Sequence[tuple[str, Any]]:
     return (("Money", shown.sums(dict(sums))), ("Division", names))
 
 
+def replay_items(request: HttpRequest, rows: QuerySet[SyncItem], reason: str) -> Outcome:
+    """A few at once; many by a worker, whom one can follow."""
+    if rows[: AT_ONCE + 1].count() <= AT_ONCE:
+        return tallied(lambda request, rows, _reason: actions.replay_items(rows, by=by(request)))(request, rows, reason)
+    try:
+        replay = replays.begin(rows, what="chosen from the list of records", by=by(request))
+    except actions.Impossible as refusal:
+        raise CannotDo(str(refusal)) from refusal
+    return Outcome(done=replay.total, goto=adminkit.admin_url(Replay, replay.pk))
+
+
 # --- Records ------------------------------------------------------------------------------------
 def is_waiting(item: SyncItem) -> bool:
     return item.state == ItemState.WAITING
@@ -66,7 +79,7 @@ ITEM_VERBS = (
         explains="Works these records out anew with the mappings as they are now, and books them with the next run. A "
         "reference never changes, and what may stand in Exact already is looked up first: nothing is booked twice.",
         permission=REPLAY_ITEMS,
-        run=tallied(lambda request, rows, _reason: actions.replay_items(rows, by=by(request))),
+        run=replay_items,
         done="on the way to be booked",
         reversible="Replaying changes nothing in Exact by itself; an entry that is booked then stays until it is "
         "reversed.",

@@ -4,6 +4,7 @@ from sync.models.alerts import Alert, AlertChannel, AlertLimits, AlertMessage
 from sync.models.clearing import ClearingOpening, ClearingProof, SuspenseCleared
 from sync.models.entries import Attachment, ExactOrder, Posting
 from sync.models.invoices import InvoiceStanding
+from sync.models.issues import Issue, Replay
 from sync.models.items import Expiry, OrderRecord, Settlement, SyncItem
 from sync.models.lanes import FeedCursor, LaneLocation, SyncLane
 from sync.models.legs import Deposit, LateArrival, Leg
@@ -27,6 +28,7 @@ __all__ = [
     "Expiry",
     "FeedCursor",
     "InvoiceStanding",
+    "Issue",
     "LaneLocation",
     "LateArrival",
     "Leg",
@@ -36,6 +38,7 @@ __all__ = [
     "PlannedEntry",
     "Posting",
     "Reconciliation",
+    "Replay",
     "Settlement",
     "SuspenseCleared",
     "SyncItem",
