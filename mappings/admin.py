@@ -333,7 +333,7 @@ class GLMappingAdmin(RulePages, DecisionAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[GLMapping]:
         named = Location.objects.filter(location_id=OuterRef("location")).values("name")[:1]
         rows: QuerySet[GLMapping] = super().get_queryset(request)
-        return rows.annotate(location_name=Subquery(named))
+        return soundness.with_renewed_codes(rows).annotate(location_name=Subquery(named))
 
     @admin.display(description="as Exact is now")
     def sound(self, row: GLMapping) -> SafeString:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
 
 from connections.models import Division
 from mappings.bookkeeping.validation import Facts, unusable
@@ -65,9 +65,35 @@ def rule_trouble(row: GLMapping) -> str:
     parts = [f"account {row.account.code} {wrong}" for wrong in [unusable(row.account)] if wrong]
     if not parts and types and row.account.type not in types:
         parts.append(f"account {row.account.code} is of type {row.account.type}")
-    if row.vat_code and (wrong := unusable(row.vat_code)):
+    if row.vat_code and (wrong := _code_trouble(row, row.vat_code)):
         parts.append(f"VAT code {row.vat_code.code} {wrong}")
     return ", ".join(parts)
+
+
+def _code_trouble(row: GLMapping, code: VatCode) -> str:
+    """As planning sees it (`by_code`): of a code that was made anew in Exact, the one in use counts.
+
+    Asks the database only about a code that is gone, and not even then for rows of `with_renewed_codes`.
+    """
+    if code.gone_at is None:
+        return unusable(code)
+    is_blocked = row.renewed_is_blocked if hasattr(row, "renewed_is_blocked") else _renewed(code).first()
+    if is_blocked is None:
+        return unusable(code)
+    return "is blocked" if is_blocked else ""
+
+
+def _renewed(code: VatCode) -> QuerySet[VatCode, bool]:
+    """Whether the code that took the place of one that is gone is blocked; empty when none did."""
+    return VatCode.objects.filter(division=code.division_id, code=code.code, gone_at=None).values_list(
+        "is_blocked", flat=True
+    )
+
+
+def with_renewed_codes(rules: QuerySet[GLMapping]) -> QuerySet[GLMapping]:
+    """Rules of a list, told in the same statement what became of codes that are gone."""
+    same = VatCode.objects.filter(division=OuterRef("division"), code=OuterRef("vat_code__code"), gone_at=None)
+    return rules.annotate(renewed_is_blocked=Subquery(same.values("is_blocked")[:1]))
 
 
 def customer_trouble(row: CustomerMapping) -> str:
@@ -112,8 +138,11 @@ def _broken(name: str) -> Q:
 
 
 def troubled_rules() -> QuerySet[GLMapping]:
-    """Rules in use that name a blocked or vanished account or VAT code."""
-    return GLMapping.objects.filter(_broken("account") | _broken("vat_code"), status=Decision.MATCHED)
+    """Rules in use that name a blocked or vanished account or VAT code. A code that was made anew is there."""
+    same = VatCode.objects.filter(division=OuterRef("division"), code=OuterRef("vat_code__code"))
+    is_usable = Exists(same.filter(gone_at=None, is_blocked=False))
+    code = Q(vat_code__isnull=False) & ~Q(is_usable)
+    return GLMapping.objects.filter(_broken("account") | code, status=Decision.MATCHED)
 
 
 def troubled_customers() -> QuerySet[CustomerMapping]:

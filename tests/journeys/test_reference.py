@@ -210,3 +210,20 @@ def test_mappings_that_name_what_is_blocked_or_gone_are_listed(till, division, b
     assert "is blocked" in words(browser.get("/admin/mappings/tenderjournal/?trouble=yes"))
     told = words(browser.get("/admin/"))
     assert "1 customer mapping names what is blocked or gone" in told or "customer mappings name" in told
+
+
+def test_a_rule_whose_vat_code_was_made_anew_in_exact_is_shown_as_usable_as_planning_uses_it(till, division, browser):
+    """The list says what planning does: of a code that is there twice, the row in use counts."""
+    rule = GLMapping.objects.get(account__code="8001")
+    gone = VatCode.objects.get(code="1")
+    VatCode.objects.filter(pk=gone.pk).update(gone_at=till.world.timeline.now())
+    assert "VAT code 1 no longer exists" in words(browser.get(RULES))
+
+    anew = VatCode.objects.create(
+        division=division, remote_id="made-anew", code="1", name="VAT low", percentage=gone.percentage, type="E"
+    )
+    assert "VAT code 1" not in words(browser.get(RULES))
+    assert "VAT code 1 no longer exists" not in words(browser.get(f"/admin/mappings/glmapping/{rule.pk}/change/"))
+
+    VatCode.objects.filter(pk=anew.pk).update(is_blocked=True)
+    assert "VAT code 1 is blocked" in words(browser.get(RULES))
