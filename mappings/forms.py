@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -17,14 +17,17 @@ from mappings.models import (
     GLMapping,
     ItemMapping,
 )
+from mappings.objections import Objection
 from mappings.resolution import NO_TAX
 
 if TYPE_CHECKING:
     _CustomerForm = forms.ModelForm[CustomerMapping]
     _RuleForm = forms.ModelForm[GLMapping]
     _ItemForm = forms.ModelForm[ItemMapping]
+    _Form = forms.BaseForm
 else:
     _CustomerForm = _RuleForm = _ItemForm = forms.ModelForm
+    _Form = object
 
 # What a person decides; the other two are what the product says while nobody has.
 DECIDED = (Decision.MATCHED, Decision.IGNORED)
@@ -67,7 +70,24 @@ def press(form: Any, *, field: str, aside: str) -> None:
     form.data = filled
 
 
-class CustomerForm(_CustomerForm):
+class Objecting(_Form):
+    """A form that refuses what `objections` have something against, beside the field it is about."""
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or {}
+        self.prepare(cleaned)
+        for name, sentence in self.objected(cleaned):
+            self.add_error(name, sentence)
+        return cleaned
+
+    def prepare(self, cleaned: dict[str, Any]) -> None:
+        """What is set right before anything is held against the values."""
+
+    def objected(self, cleaned: dict[str, Any]) -> Iterator[Objection]:
+        raise NotImplementedError
+
+
+class CustomerForm(Objecting, _CustomerForm):
     class Meta:
         model = CustomerMapping
         fields = "__all__"
@@ -84,14 +104,11 @@ class CustomerForm(_CustomerForm):
         self.fields["effective_from"].help_text = "Counts for payments from this day on."
         press(self, field="debtor", aside=COLLECTIVE)
 
-    def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or {}
-        for name, sentence in objections.to_customer(cleaned):
-            self.add_error(name, sentence)
-        return cleaned
+    def objected(self, cleaned: dict[str, Any]) -> Iterator[Objection]:
+        return objections.to_customer(cleaned)
 
 
-class ItemForm(_ItemForm):
+class ItemForm(Objecting, _ItemForm):
     class Meta:
         model = ItemMapping
         fields = "__all__"
@@ -106,14 +123,11 @@ class ItemForm(_ItemForm):
         self.fields["effective_from"].help_text = "Counts for orders placed from this day on."
         press(self, field="item", aside=REST)
 
-    def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or {}
-        for name, sentence in objections.to_item(cleaned):
-            self.add_error(name, sentence)
-        return cleaned
+    def objected(self, cleaned: dict[str, Any]) -> Iterator[Objection]:
+        return objections.to_item(cleaned)
 
 
-class RuleForm(_RuleForm):
+class RuleForm(Objecting, _RuleForm):
     """A rule as people make it: a location by name, an account of a type that makes sense for the role."""
 
     location = forms.ChoiceField(required=False, label="Square location")
@@ -152,9 +166,8 @@ class RuleForm(_RuleForm):
             for told in examples.broken([self.instance]):
                 self.add_error(None, told)
 
-    def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or {}
+    def prepare(self, cleaned: dict[str, Any]) -> None:
         openings.take_the_place_of_a_proposal(self, cleaned)
-        for name, sentence in objections.to_rule(cleaned):
-            self.add_error(name, sentence)
-        return cleaned
+
+    def objected(self, cleaned: dict[str, Any]) -> Iterator[Objection]:
+        return objections.to_rule(cleaned)

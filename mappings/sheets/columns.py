@@ -191,8 +191,23 @@ def named(column: str, attribute: str, widget: Widget) -> Field:
     return Field(attribute=attribute, column_name=column, widget=widget)
 
 
-class RuleSheet(ModelResource):  # type: ignore[misc]
+class DecisionSheet(ModelResource):  # type: ignore[misc]
+    """What every mapping has."""
+
     division = named("division", "division__code", DIVISION)
+    status = Field(attribute="status", column_name="status", widget=Choice(Decision.values))
+    effective_from = Field(attribute="effective_from", column_name="effective_from", widget=Day())
+    reason = text("reason")
+
+
+class MerchantSheet(DecisionSheet):
+    """What a mapping of something in Square has."""
+
+    merchant = named("square_connection", "merchant__label", MERCHANT)
+    square_name = text("square_name")
+
+
+class RuleSheet(DecisionSheet):
     role = Field(attribute="role", column_name="role", widget=Choice(role.value for role in Role))
     location = Field(attribute="location", column_name="location", widget=LOCATION)
     tender, tax_name = text("tender"), text("tax_name")
@@ -202,9 +217,6 @@ class RuleSheet(ModelResource):  # type: ignore[misc]
     account = named("account", "account__code", ACCOUNT)
     vat_code = named("vat_code", "vat_code__code", VAT_CODE)
     cost_center, cost_unit = text("cost_center"), text("cost_unit")
-    status = Field(attribute="status", column_name="status", widget=Choice(Decision.values))
-    effective_from = Field(attribute="effective_from", column_name="effective_from", widget=Day())
-    reason = text("reason")
 
     class Meta:
         model = GLMapping
@@ -215,14 +227,9 @@ class RuleSheet(ModelResource):  # type: ignore[misc]
         )  # fmt: skip
 
 
-class CustomerSheet(ModelResource):  # type: ignore[misc]
-    division = named("division", "division__code", DIVISION)
-    merchant = named("square_connection", "merchant__label", MERCHANT)
-    square_customer_id, square_name = text("square_customer_id"), text("square_name")
+class CustomerSheet(MerchantSheet):
+    square_customer_id = text("square_customer_id")
     debtor = named("exact_account", "debtor__code", DEBTOR)
-    status = Field(attribute="status", column_name="status", widget=Choice(Decision.values))
-    effective_from = Field(attribute="effective_from", column_name="effective_from", widget=Day())
-    reason = text("reason")
 
     class Meta:
         model = CustomerMapping
@@ -231,14 +238,9 @@ class CustomerSheet(ModelResource):  # type: ignore[misc]
         )  # fmt: skip
 
 
-class ItemSheet(ModelResource):  # type: ignore[misc]
-    division = named("division", "division__code", DIVISION)
-    merchant = named("square_connection", "merchant__label", MERCHANT)
-    square_item, square_name = text("square_item"), text("square_name")
+class ItemSheet(MerchantSheet):
+    square_item = text("square_item")
     item = named("exact_item", "item__code", ITEM)
-    status = Field(attribute="status", column_name="status", widget=Choice(Decision.values))
-    effective_from = Field(attribute="effective_from", column_name="effective_from", widget=Day())
-    reason = text("reason")
 
     class Meta:
         model = ItemMapping
