@@ -21,6 +21,10 @@ from connections import clock
 from connections.models import Connection, Division, Location
 from mappings import accepting, foureyes, soundness
 from mappings.bookkeeping.legs import ProblemKind
+from mappings.conflicts import pages as conflicts
+from mappings.conflicts import selection, sharing
+from mappings.conflicts.deciding import token
+from mappings.conflicts.pages import ConflictPages
 from mappings.forms import ACCEPT, COLLECTIVE, REST, CustomerForm, ItemForm, RuleForm
 from mappings.models import (
     ClosedPeriod,
@@ -42,7 +46,13 @@ from mappings.sheets.pages import SheetPages
 from mappings.signals import decision_saved, mapping_changed
 from mappings.versions import versions_of
 
-TONES = {Decision.PROPOSED: "wait", Decision.MATCHED: "good", Decision.CONFLICT: "bad", Decision.IGNORED: "quiet"}
+TONES = {
+    Decision.PROPOSED: "wait",
+    Decision.MATCHED: "good",
+    Decision.CONFLICT: "bad",
+    Decision.IGNORED: "quiet",
+    Decision.CREATE: "busy",
+}
 # What a decision of each kind may let go on.
 SOLVED_BY_A_RULE = (
     ProblemKind.UNMAPPED_ACCOUNT,
@@ -56,7 +66,8 @@ DIVISION = re.compile("[0-9]{1,18}")
 # Django's jQuery first: the merged order of scripts follows from this.
 NARROWING = ("admin/js/vendor/jquery/jquery.min.js", "admin/js/jquery.init.js", "tillbridge/narrowing.js")
 
-for _name, _model in (("glmapping", GLMapping), ("customermapping", CustomerMapping), ("itemmapping", ItemMapping)):
+for _name, _model in (("glmapping", GLMapping), ("customermapping", CustomerMapping), ("itemmapping", ItemMapping),
+                      ("debtoraccount", DebtorAccount)):  # fmt: skip
     adminkit.add_subject(_name, _model)
 words.add(
     {
@@ -68,6 +79,8 @@ words.add(
         "itemmapping.changed": "item mapping changed",
         "glmapping.proposed": "GL mapping laid before finance",
         "item_mapping.proposed": "article laid before finance",
+        "customer_mapping.proposed": "customer laid before finance",
+        "debtoraccount.same_party": "Exact account called a double of another",
     }
 )
 
@@ -161,12 +174,14 @@ class DecisionAdmin(SheetPages, BackOfficeAdmin):
         return badge(row.get_status_display(), TONES[Decision(row.status)])
 
     @admin.display(description="suggestion")
-    def suggested(self, row: Any) -> str:
-        """The best candidate of what nobody has decided yet."""
-        if row.status not in accepting.OPEN or not row.candidates:
+    def suggested(self, row: Any) -> SafeString | str:
+        """The best candidate of what nobody has decided yet, and the way to lay both sides beside each other."""
+        if row.status not in accepting.OPEN:
             return "–"
-        first = row.candidates[0]
-        return f"{first['code']} {first['name']}" + (f", {first['score'] // 10} %" if "score" in first else "")
+        first: dict[str, Any] = row.candidates[0] if row.candidates else {"code": "nobody", "name": "yet"}
+        told = f"{first['code']} {first['name']}" + (f", {first['score'] // 10} %" if "score" in first else "")
+        more = f" and {number(len(row.candidates) - 1)} more" if len(row.candidates) > 1 else ""
+        return format_html('<a href="{}">{}{}</a>', conflicts.url(row), told, more)
 
     @admin.display(description="decided")
     def decided(self, row: Any) -> SafeString | str:
@@ -187,7 +202,7 @@ def _plain(value: Any) -> Any:
 
 
 @admin.register(CustomerMapping)
-class CustomerMappingAdmin(DecisionAdmin):
+class CustomerMappingAdmin(ConflictPages, DecisionAdmin):
     form = CustomerForm
     solves = SOLVED_BY_A_CUSTOMER
     confirmed_actions = (
@@ -195,6 +210,7 @@ class CustomerMappingAdmin(DecisionAdmin):
             permission="mappings.resolve_customermapping", fill=accepting.fill_customer, kinds=SOLVED_BY_A_CUSTOMER,
             noun="customer",
         ),
+        *selection.actions(CustomerMapping),
     )  # fmt: skip
     list_display = (
         "name", "square_customer_id", "debtor", "suggested", "status_shown", "sound", "effective_from", "division",
@@ -217,6 +233,11 @@ class CustomerMappingAdmin(DecisionAdmin):
     def sound(self, row: CustomerMapping) -> SafeString:
         return soundness_shown(soundness.customer_trouble(row) or soundness.condition_trouble(row))
 
+    def save_model(self, request: HttpRequest, obj: CustomerMapping, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        for told in sharing.warnings(obj):
+            messages.warning(request, told)
+
     @admin.display(description="customer", ordering="square_name")
     def name(self, row: CustomerMapping) -> str:
         return str(row)
@@ -236,7 +257,7 @@ class CustomerMappingAdmin(DecisionAdmin):
             )
         }
         found = [(candidate, held[candidate["id"]]) for candidate in row.candidates if candidate["id"] in held]
-        context = {"row": row, "candidates": found, "accept": ACCEPT, "collective": COLLECTIVE}
+        context = {"row": row, "candidates": found, "accept": ACCEPT, "collective": COLLECTIVE, "seen": token(row)}
         return SafeString(render_to_string("admin/mappings/candidates.html", context))
 
     class Media:
@@ -244,10 +265,13 @@ class CustomerMappingAdmin(DecisionAdmin):
 
 
 @admin.register(ItemMapping)
-class ItemMappingAdmin(DecisionAdmin):
+class ItemMappingAdmin(ConflictPages, DecisionAdmin):
     form = ItemForm
     solves = SOLVED_BY_AN_ITEM
-    list_display = ("name", "square_item", "item", "status_shown", "sound", "effective_from", "division", "decided")
+    confirmed_actions = selection.actions(ItemMapping)
+    list_display = (
+        "name", "square_item", "item", "suggested", "status_shown", "sound", "effective_from", "division", "decided",
+    )  # fmt: skip
     list_filter = ("status", trouble_filter(soundness.troubled_items), "division")
     list_select_related = ("item", "division")
     search_fields = ("square_item__exact", "square_name__istartswith", "item__code__exact")
@@ -281,7 +305,7 @@ class ItemMappingAdmin(DecisionAdmin):
         ids = [candidate["id"] for candidate in row.candidates]
         held = {item.remote_id: item for item in ExactItem.objects.filter(division=row.division_id, remote_id__in=ids)}
         found = [(candidate, held[candidate["id"]]) for candidate in row.candidates if candidate["id"] in held]
-        context = {"row": row, "candidates": found, "accept": ACCEPT, "rest": REST}
+        context = {"row": row, "candidates": found, "accept": ACCEPT, "rest": REST, "seen": token(row)}
         return SafeString(render_to_string("admin/mappings/item_candidates.html", context))
 
     class Media:
@@ -289,13 +313,14 @@ class ItemMappingAdmin(DecisionAdmin):
 
 
 @admin.register(GLMapping)
-class GLMappingAdmin(RulePages, DecisionAdmin):
+class GLMappingAdmin(ConflictPages, RulePages, DecisionAdmin):
     form = RuleForm
     solves = SOLVED_BY_A_RULE
     confirmed_actions = (
         accepting.action(
             permission="mappings.resolve_glmapping", fill=accepting.fill_rule, kinds=SOLVED_BY_A_RULE, noun="rule"
         ),
+        *selection.actions(GLMapping),
     )
     list_display = (
         "rule", "account", "vat_code", "suggested", "status_shown", "sound", "effective_from", "division", "decided",
@@ -342,7 +367,8 @@ class GLMappingAdmin(RulePages, DecisionAdmin):
     @admin.display(description="suggestions")
     def suggestions_shown(self, row: GLMapping) -> SafeString:
         may_decide = row.status in accepting.OPEN and getattr(row, "may_decide", False)
-        context = {"row": row, "candidates": accepting.offered(row), "accept": ACCEPT, "may_decide": may_decide}
+        context = {"row": row, "candidates": accepting.offered(row), "accept": ACCEPT, "may_decide": may_decide,
+                   "seen": token(row) if row.pk else ""}  # fmt: skip
         return SafeString(render_to_string("admin/mappings/suggestions.html", context))
 
     @admin.display(description="every version")

@@ -26,6 +26,7 @@ from mappings.resolution import Rule, RuleBook
 from mappings.roles import Role
 
 RECEIVABLE = 20
+HOLDS = (Decision.CONFLICT, Decision.CREATE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,12 +136,8 @@ class Debtors:
             return self._debtor(newest.debtor, customer_id)
         if newest and newest.status == Decision.IGNORED:
             return self._collective(f"Square customer {customer_id} is booked on the collective debtor")
-        if newest and newest.status == Decision.CONFLICT:
-            sentence = (
-                f"Square customer {customer_id} may be several Exact accounts. Choose one on its mapping; this record "
-                "then goes on."
-            )
-            return Problem(ProblemKind.UNMAPPED_CUSTOMER, sentence, customer_id)
+        if newest and newest.status in HOLDS:
+            return Problem(ProblemKind.UNMAPPED_CUSTOMER, _held(newest), customer_id)
         if self.unknown_go_collective:
             return self._collective(f"Square customer {customer_id} is unknown")
         sentence = (
@@ -169,6 +166,20 @@ class Debtors:
             )
             return Problem(ProblemKind.UNUSABLE, sentence, f"customer {self.collective.code}")
         return debtor_of(self.collective, self.receivables, is_collective=True)
+
+
+def _held(row: CustomerMapping) -> str:
+    """Why records of a customer wait whatever the lane does with those it does not know."""
+    if row.status == Decision.CONFLICT:
+        return (
+            f"Square customer {row.square_customer_id} may be several Exact accounts. Choose one on its mapping; this "
+            "record then goes on."
+        )
+    by = row.decided_by or "Somebody"
+    return (
+        f"{by} decided that Square customer {row.square_customer_id} gets an account of its own in Exact. It is being "
+        "created; this record goes on by itself once the account is there."
+    )
 
 
 def debtor_of(row: DebtorAccount, accounts: Mapping[str, Account], *, is_collective: bool = False) -> Debtor:

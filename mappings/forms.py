@@ -11,6 +11,7 @@ from django.db.models import Q
 from connections.models import Division, Location
 from mappings import examples, objections
 from mappings import opening_forms as openings
+from mappings.conflicts import deciding
 from mappings.models import (
     CustomerMapping,
     Decision,
@@ -34,6 +35,7 @@ DECIDED = (Decision.MATCHED, Decision.IGNORED)
 # Buttons of the customer's page: this candidate (its primary key), or nobody in particular.
 ACCEPT, COLLECTIVE = "_accept", "_collective"
 REST = "_rest"  # of an article's page: no item of its own
+SEEN = "_seen"  # how the mapping stood when its page was opened: whoever comes second is told who decided what
 
 
 def offer(field: forms.Field, values: Iterable[tuple[str, str]]) -> None:
@@ -41,10 +43,10 @@ def offer(field: forms.Field, values: Iterable[tuple[str, str]]) -> None:
     field.widget.choices = field.choices  # type: ignore[attr-defined]
 
 
-def offer_decisions(form: forms.ModelForm[Any], sentence: str) -> None:
-    """Matched and ignored; a proposal or conflict shows as such until it is decided."""
+def offer_decisions(form: forms.ModelForm[Any], sentence: str, *more: Decision) -> None:
+    """Matched and ignored, and what else is possible; a proposal or conflict shows as such until it is decided."""
     held = Decision(form.instance.status) if form.instance.pk else None
-    shown = dict.fromkeys([*([held] if held else []), *DECIDED])
+    shown = dict.fromkeys([*([held] if held else []), *DECIDED, *more])
     offer(form.fields["status"], [(value, value.label) for value in shown])
     form.fields["status"].help_text = sentence
 
@@ -73,8 +75,13 @@ def press(form: Any, *, field: str, aside: str) -> None:
 class Objecting(_Form):
     """A form that refuses what `objections` have something against, beside the field it is about."""
 
+    instance: Any
+
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}
+        seen = self.data.get(SEEN)
+        if seen and seen != deciding.token(self.instance):  # as it is in the database: nothing is filled in yet
+            self.add_error(None, f"{deciding.settled(self.instance)} Nothing of yours was saved.")
         self.prepare(cleaned)
         for name, sentence in self.objected(cleaned):
             self.add_error(name, sentence)
@@ -98,9 +105,14 @@ class CustomerForm(Objecting, _CustomerForm):
             return  # who may only look is shown values; the form then has no fields of the model
         offer_divisions(self)
         offer_decisions(
-            self, "Matched: booked on the Exact account above. Ignored: booked on the lane's collective debtor."
+            self,
+            "Matched: booked on the Exact account above. Ignored: booked on the lane's collective debtor. To be "
+            "created: waits until its account is there.",
+            Decision.CREATE,
         )
-        self.fields["debtor"].help_text = "Leave it empty when the customer is ignored."
+        self.fields[
+            "debtor"
+        ].help_text = "Leave it empty when the customer is ignored or its account is yet to be created."
         self.fields["effective_from"].help_text = "Counts for payments from this day on."
         press(self, field="debtor", aside=COLLECTIVE)
 

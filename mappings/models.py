@@ -24,6 +24,7 @@ class Decision(models.TextChoices):
     MATCHED = "matched", "matched"
     CONFLICT = "conflict", "conflict"
     IGNORED = "ignored", "ignored"
+    CREATE = "create", "to be created in Exact"
 
 
 NARROWING = (
@@ -51,6 +52,10 @@ class CustomerMapping(models.Model):
     candidates = models.JSONField(
         default=list, blank=True, help_text="Exact accounts that may be meant, with the evidence."
     )
+    square_profile = models.JSONField(
+        default=dict, blank=True, editable=False, help_text="What Square told of the customer; see `profiles`."
+    )
+    square_read_at = models.DateTimeField(null=True, blank=True, editable=False)
     effective_from = models.DateField()
     reason = models.TextField(blank=True)
     decided_by = models.CharField(max_length=150, blank=True, editable=False)
@@ -372,6 +377,10 @@ class DebtorAccount(ReferenceRow):
     postcode = models.CharField(max_length=20, blank=True)
     city = models.CharField(max_length=100, blank=True)
     country = models.CharField(max_length=3, blank=True)
+    same_as = models.ForeignKey(
+        "self", on_delete=models.SET_NULL, null=True, blank=True, editable=False, related_name="doubles",
+        help_text="Finance said that this is the same party; the other one is proposed for customers, this one not.",
+    )  # fmt: skip
 
     class Meta(ReferenceRow.Meta):
         verbose_name = "Exact customer"

@@ -55,6 +55,8 @@ def to_customer(values: Mapping[str, Any]) -> Iterator[Objection]:
     debtor: DebtorAccount | None = values.get("debtor")
     if not (division and debtor):
         return
+    if values.get("status") == Decision.CREATE:
+        yield "debtor", "Leave it empty: the account is yet to be created in Exact."
     if debtor.division_id != division.pk:
         yield "debtor", f"{debtor} belongs to another division than {division}."
     elif debtor.status != CUSTOMER:

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 
 from audit import trail
 from audit.trail import Fact
 from connections import clock
 from connections.models import Connection, Division
 from connections.providers.square.payloads import Customer
-from mappings import suggestions
+from mappings import profiles, suggestions
 from mappings.models import CustomerMapping, DebtorAccount, Decision
 from mappings.suggestions import Directory, Match, Party
 
 SHOWN = 5
+UNDECIDED = (Decision.PROPOSED, Decision.CONFLICT)
 
 
 def propose(division: Division, merchant: Connection, found: Mapping[str, Customer | None], *, since: date) -> int:
@@ -34,10 +36,9 @@ def propose(division: Division, merchant: Connection, found: Mapping[str, Custom
             division=division,
             merchant=merchant,
             square_customer_id=customer_id,
-            square_name=name_of(customer)[:300] if customer else "",
             effective_from=since,
             reason="Seen in Square on a payment; nobody has decided yet.",
-            **_weighed(directory.matches(square_party(customer, division.country)) if customer else []),
+            **_met(customer, directory, division),
         )
         for customer_id, customer in unmet.items()
     ]
@@ -47,9 +48,41 @@ def propose(division: Division, merchant: Connection, found: Mapping[str, Custom
     return len(rows)
 
 
+def weigh_again(division: Division, rows: Sequence[CustomerMapping], found: Mapping[str, Customer | None]) -> None:
+    """Of customers on whom nobody has decided yet: what Square tells now, held against Exact as it is now.
+
+    Whoever decided meanwhile is left alone. Whom Square no longer tells of keeps what it told before.
+    """
+    directory = directory_of(division)
+    facts = []
+    with transaction.atomic():
+        for row in rows:
+            customer = found.get(row.square_customer_id)
+            met: dict[str, Any] = {"square_read_at": clock.now()}
+            if customer:
+                met = _met(customer, directory, division)
+            same = CustomerMapping.objects.filter(pk=row.pk, status__in=UNDECIDED)
+            if same.update(**met) and met.get("status", row.status) != row.status:
+                row.status, row.candidates = met["status"], met["candidates"]
+                facts.append(_fact(row))
+        trail.record(facts, at=clock.now())
+
+
+def _met(customer: Customer | None, directory: Directory, division: Division) -> dict[str, Any]:
+    """What is kept of a customer that was asked for; Square may know nobody of that id any more."""
+    profile = profiles.of(customer) if customer else {}
+    matches = directory.matches(profiles.party(profile, division.country)) if profile else []
+    return {
+        "square_name": profiles.name(profile)[:300], "square_profile": profile, "square_read_at": clock.now(),
+        **_weighed(matches),
+    }  # fmt: skip
+
+
 def directory_of(division: Division) -> Directory:
-    """Everybody in Exact who can be sold to."""
+    """Everybody in Exact who can be sold to. Of accounts that finance called the same party, the one to be used."""
     rows = DebtorAccount.objects.filter(division=division, gone_at=None, is_blocked=False)
+    is_double = Q(same_as__isnull=False, same_as__gone_at=None, same_as__is_blocked=False)
+    rows = rows.filter(~is_double)
     return Directory(exact_party(row, division.country) for row in rows.iterator(1_000))
 
 
@@ -59,22 +92,6 @@ def exact_party(row: DebtorAccount, home: str) -> Party:
         id=row.remote_id, code=row.code, name=row.name, vat_number=row.vat_number, email=row.email, phone=row.phone,
         registration=row.registration_number, street=row.address, postcode=row.postcode, country=row.country or home,
     )  # fmt: skip
-
-
-def square_party(customer: Customer, home: str) -> Party:
-    """Square knows no chamber-of-commerce number; who uses its reference for it is recognised by it."""
-    address = customer.address
-    street = " ".join(str(address.get(f"address_line_{line}") or "") for line in (1, 2)).strip()
-    return Party(
-        name=name_of(customer), vat_number=customer.vat_number, email=customer.email, phone=customer.phone,
-        registration=customer.reference_id, street=street, postcode=str(address.get("postal_code") or ""),
-        country=str(address.get("country") or home),
-    )  # fmt: skip
-
-
-def name_of(customer: Customer) -> str:
-    person = " ".join(filter(None, [customer.given_name, customer.family_name]))
-    return customer.company_name or person or customer.email
 
 
 def _weighed(matches: list[Match]) -> dict[str, Any]:

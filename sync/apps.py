@@ -6,4 +6,4 @@ class SyncConfig(AppConfig):
     verbose_name = "Bookings"
 
     def ready(self) -> None:
-        from sync import receivers  # noqa: F401 - connects them
+        from sync import receivers, undecided  # noqa: F401 - connects them

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -44,7 +45,8 @@ class ConfirmedAction:
     `done` finishes "3 records ..."; `reversible` says in a sentence whether it can be undone; `applies` decides about
     the button on a row's page (the list offers the action always, and the deed itself skips what does not fit);
     `confirms` False runs at one click: only for what neither books nor loses anything; `preview` adds to the confirm
-    page what exactly would come of it, as (label, value).
+    page what exactly would come of it, as (label, value), and `binds_preview` refuses the deed when that is no longer
+    what was shown; `named`: how many of those that were skipped are called by name, for each reason.
     """
 
     name: str
@@ -61,6 +63,8 @@ class ConfirmedAction:
     confirms: bool = True
     is_grave: bool = False
     preview: Callable[[QuerySet[Any]], Sequence[tuple[str, Any]]] | None = None
+    binds_preview: bool = False
+    named: int = 3
 
     def allowed(self, request: HttpRequest) -> bool:
         return request.user.has_perm(self.permission)
@@ -75,9 +79,12 @@ def perform(
     """The confirm page, or the deed when it was confirmed for exactly this many rows."""
     count = rows[: MOST + 1].count()
     reason = request.POST.get("reason", "").strip()
-    objection = _objection(request, action, count=count, reason=reason)
+    foreseen = tuple(action.preview(rows)) if action.preview and action.binds_preview and count <= MOST else None
+    objection = _objection(request, action, count=count, reason=reason) or _overtaken(request, foreseen)
     if request.method == "POST" and not objection and (request.POST.get("confirmed") or not action.confirms):
         return _run(page, request, rows, action, reason=reason, back=back)
+    if foreseen is None:
+        foreseen = tuple(action.preview(rows)) if action.preview and count <= MOST else ()
     context = {
         **page.admin_site.each_context(request),
         "title": action.label,
@@ -87,7 +94,8 @@ def perform(
         "noun": _noun(page, count),
         "rows": [page.describe(row) for row in rows[:SHOWN]],
         "more": max(0, count - SHOWN),
-        "stake": [*page.stake(rows), *(action.preview(rows) if action.preview else ())] if count <= MOST else (),
+        "stake": [*page.stake(rows), *foreseen] if count <= MOST else (),
+        "shown": _digest(foreseen) if action.binds_preview else "",
         "objection": objection,
         "reason": reason,
         "back": back,
@@ -109,6 +117,18 @@ def _objection(request: HttpRequest, action: ConfirmedAction, *, count: int, rea
     if action.asks_reason and not reason:
         return "Give a reason. It is kept in the audit trail, and a colleague will read it later."
     return ""
+
+
+def _overtaken(request: HttpRequest, foreseen: Sequence[tuple[str, Any]] | None) -> str:
+    """What the page showed must be what is done: somebody may have decided while it was read."""
+    shown = request.POST.get("shown", "")
+    if foreseen is None or not request.POST.get("confirmed") or not shown or shown == _digest(foreseen):
+        return ""
+    return "What would come of it changed while you were reading. Please look again; nothing was done."
+
+
+def _digest(foreseen: Sequence[tuple[str, Any]]) -> str:
+    return hashlib.sha256(repr([(label, str(value)) for label, value in foreseen]).encode()).hexdigest()
 
 
 def _run(
@@ -135,7 +155,8 @@ def tell(page: BackOfficeAdmin, request: HttpRequest, action: ConfirmedAction, o
     for name, reason in outcome.skipped:
         by_reason[reason].append(name)
     for reason, names in by_reason.items():
-        few = ", ".join(names[:3]) + (f" and {number(len(names) - 3)} more" if len(names) > 3 else "")  # noqa: PLR2004
+        more = len(names) - action.named
+        few = ", ".join(names[: action.named]) + (f" and {number(more)} more" if more > 0 else "")
         messages.warning(request, f"{number(len(names))} skipped ({few}): {reason}")
 
 

@@ -54,6 +54,11 @@ def conflict(shop: Shop) -> str:
     row = CustomerMapping.objects.create(
         division=shop.division, merchant=shop.square, square_customer_id="CUST1", square_name="Hotel Zon",
         status="conflict", candidates=candidates, effective_from=NOW.date(),
+        square_profile={
+            "company": "Hotel Zon", "given_name": "Petra", "family_name": "Zon", "email": "zon@hotel.example",
+            "phone": "020 5550101", "reference": "", "vat_number": "NL001234567B01", "source": "INSTANT_PROFILE",
+            "address": {"address_line_1": "Dam 1", "postal_code": "1012 JS", "locality": "Amsterdam", "country": "NL"},
+        },
     )  # fmt: skip
     return f"/admin/mappings/customermapping/{row.pk}/change/"
 
@@ -136,6 +141,7 @@ PAGES: dict[str, str | Address] = {
     "connection": lambda shop: f"/admin/connections/connection/{shop.exact.pk}/change/",
     "mapping form": "/admin/mappings/glmapping/add/?role=revenue&tax_name=Tourist+tax+13&tax_rate=13",
     "customer conflict": conflict,
+    "side by side": lambda shop: conflict(shop).replace("change/", "resolve/?q=o"),
     "audit list": "/admin/audit/auditentry/",
 }
 
