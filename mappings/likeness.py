@@ -26,6 +26,7 @@ KEEPS_ZERO = frozenset(("IT",))
 VAT_COUNTRIES = {"GR": "EL", "UK": "GB"}
 SHORTEST_PHONE, BELGIAN_DIGITS = 6, 9
 ALIKE = 0.88
+LETTERS, LEVELS = 64, 3
 
 
 def plain(text: str) -> str:
@@ -47,11 +48,35 @@ def name(text: str) -> str:
 
 def is_alike(one: str, other: str) -> bool:
     """Names that differ by a slip of the pen; the same whichever side is asked first."""
-    first, second = sorted((name(one), name(other)))
+    return alike_names(name(one), name(other))
+
+
+def alike_names(one: str, other: str) -> bool:
+    """`is_alike` of names in their one way of writing already."""
+    first, second = sorted((one, other))
     if not first or not second:
         return False
     matcher = SequenceMatcher(None, first, second, autojunk=False)
     return matcher.real_quick_ratio() >= ALIKE and matcher.quick_ratio() >= ALIKE and matcher.ratio() >= ALIKE
+
+
+def sketch(name: str) -> int:
+    """How often each letter stands in a name, at most three times, a bit each: what `may_be_alike` compares."""
+    found = 0
+    for sign in name:
+        place = ord(sign) % LETTERS
+        bits = (1 << place + LETTERS * level for level in range(LEVELS))
+        found |= next((bit for bit in bits if not found & bit), 0)
+    return found
+
+
+def may_be_alike(one: int, other: int, length: int) -> bool:
+    """By the sketches of two names and their length together: False only for names that are not alike.
+
+    Each letter that one has more often than the other is one that cannot match, so this is a bound on the likeness.
+    A hundred times cheaper, and what a look-up among thousands of customers does most.
+    """
+    return length > 0 and (length - (one ^ other).bit_count()) / length >= ALIKE
 
 
 def bare(text: str) -> str:

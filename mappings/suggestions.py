@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 
 from mappings import likeness
 from mappings.roles import Role
@@ -24,8 +25,17 @@ POSSIBLE = 400
 
 
 @dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who speaks for a customer of Exact."""
+
+    name: str
+    emails: tuple[str, ...] = ()
+    phones: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Party:
-    """A customer on either side. `id` and `code` are Exact's; of a Square customer they are empty."""
+    """A customer on either side. `id`, `code` and `contacts` are Exact's; of a Square customer they are empty."""
 
     name: str
     vat_number: str = ""
@@ -37,6 +47,7 @@ class Party:
     country: str = ""
     id: str = ""
     code: str = ""
+    contacts: tuple[Person, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +60,16 @@ class Match:
     differs: tuple[str, ...]
 
 
-NAME, SIMILAR_NAME = "name", "name (almost)"
+NAME, SIMILAR_NAME, EMAIL, PHONE = "name", "name (almost)", "e-mail", "phone"
+OF_CONTACT = {EMAIL: "e-mail of contact", PHONE: "phone of contact"}
 # What an agreement proves, and what a difference takes away, per mille. Square keeps a chamber-of-commerce number in a
-# free field if at all, so there a difference says nothing.
+# free field if at all, so there a difference says nothing. A contact may speak for several customers, or buy something
+# in private, so that proves less.
 AGREES = {
-    "VAT number": 950, "chamber of commerce": 930, "e-mail": 900, "phone": 650, NAME: 600, SIMILAR_NAME: 450,
-    "address": 500,
+    "VAT number": 950, "chamber of commerce": 930, EMAIL: 900, PHONE: 650, NAME: 600, SIMILAR_NAME: 450,
+    "address": 500, OF_CONTACT[EMAIL]: 800, OF_CONTACT[PHONE]: 550,
 }  # fmt: skip
-DIFFERS = {"VAT number": 800, "e-mail": 60, "phone": 60, NAME: 300, "address": 120}
+DIFFERS = {"VAT number": 800, EMAIL: 60, PHONE: 60, NAME: 300, "address": 120}
 
 
 def facts(party: Party) -> dict[str, str]:
@@ -64,29 +77,55 @@ def facts(party: Party) -> dict[str, str]:
     return {
         "VAT number": likeness.vat_number(party.vat_number, party.country),
         "chamber of commerce": likeness.registration(party.registration),
-        "e-mail": likeness.email(party.email),
-        "phone": likeness.phone(party.phone, party.country),
+        EMAIL: likeness.email(party.email),
+        PHONE: likeness.phone(party.phone, party.country),
         NAME: likeness.name(party.name),
         "address": likeness.address(party.street, party.postcode),
     }
 
 
+def reached_by(party: Party) -> dict[tuple[str, str], Person]:
+    """(e-mail or phone, as it is compared) -> the contact who has it; of several the first."""
+    found: dict[tuple[str, str], Person] = {}
+    for person in party.contacts:
+        own = [(EMAIL, likeness.email(text)) for text in person.emails]
+        own += [(PHONE, likeness.phone(text, party.country)) for text in person.phones]
+        for key in own:
+            if key[1]:
+                found.setdefault(key, person)
+    return found
+
+
 def compare(one: Party, other: Party) -> Match:
     """`other` as a candidate for `one`."""
-    return _compared(facts(one), other, facts(other))
+    return _compared(facts(one), other, facts(other), reached_by(other))
 
 
-def _compared(ours: dict[str, str], other: Party, theirs: dict[str, str]) -> Match:
+def _compared(
+    ours: Mapping[str, str], other: Party, theirs: Mapping[str, str], contacts: Mapping[tuple[str, str], Person]
+) -> Match:
     both = [word for word in ours if ours[word] and theirs[word]]
     agrees = [word for word in both if ours[word] == theirs[word]]
     differs = [word for word in both if ours[word] != theirs[word] and word in DIFFERS]
-    if NAME in differs and likeness.is_alike(ours[NAME], theirs[NAME]):
+    if NAME in differs and likeness.alike_names(ours[NAME], theirs[NAME]):
         differs.remove(NAME)
         agrees.append(SIMILAR_NAME)
-    return Match(other, scored(agrees, differs), tuple(agrees), tuple(differs))
+    told = list(agrees)
+    for word, of_contact in OF_CONTACT.items():
+        person = contacts.get((word, ours[word])) if word not in agrees else None
+        if person is None:
+            continue
+        agrees.append(of_contact)
+        told.append(f"{of_contact} {person.name}".strip())
+        # Who orders for a company often gives their own name and address of mail: then these do not speak against it.
+        own_name = likeness.name(person.name)
+        differs = [known for known in differs if known != word and not (known == NAME and ours[NAME] == own_name)]
+    return Match(other, scored(tuple(agrees), tuple(differs)), tuple(told), tuple(differs))
 
 
-def scored(agrees: Iterable[str], differs: Iterable[str]) -> int:
+@lru_cache(maxsize=4096)
+def scored(agrees: tuple[str, ...], differs: tuple[str, ...]) -> int:
+    """The score of what agrees and differs: kept, because few sets of either are ever met."""
     return _rounded(_together(AGREES[word] for word in agrees) * _left(DIFFERS[word] for word in differs))
 
 
@@ -107,32 +146,61 @@ def _rounded(share: Fraction) -> int:
     return int(share * CERTAIN)
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A customer of the directory, with what is compared of them."""
+
+    party: Party
+    facts: dict[str, str]
+    contacts: dict[tuple[str, str], Person]
+    sketch: int
+
+
 class Directory:
     """The customers of a division, findable by anything that may agree; built once for many look-ups."""
 
     def __init__(self, parties: Iterable[Party]) -> None:
-        self._by_fact: defaultdict[tuple[str, str], list[tuple[Party, dict[str, str]]]] = defaultdict(list)
+        self._by_fact: defaultdict[tuple[str, str], list[_Known]] = defaultdict(list)
+        self._by_end: defaultdict[tuple[str, str], list[_Known]] = defaultdict(list)
         for party in parties:
-            known = facts(party)
-            for key in _keys(known):
-                self._by_fact[key].append((party, known))
+            compared = facts(party)
+            known = _Known(party, compared, reached_by(party), likeness.sketch(compared[NAME]))
+            for key in {*_keys(compared), *known.contacts}:
+                self._by_fact[key].append(known)
+            for key in _ends(compared[NAME]):
+                self._by_end[key].append(known)
 
     def matches(self, party: Party) -> list[Match]:
         """Candidates with something that agrees, best first; of equals the lower code, then GUID."""
         ours = facts(party)
-        near = {found[0].id: found for key in _keys(ours) for found in self._by_fact.get(key, ())}
-        found = [match for other, theirs in near.values() if (match := _compared(ours, other, theirs)).agrees]
+        near = {known.party.id: known for key in _keys(ours) for known in self._by_fact.get(key, ())}
+        near |= {known.party.id: known for known in self._alike(ours[NAME]) if known.party.id not in near}
+        found = [
+            match
+            for known in near.values()
+            if (match := _compared(ours, known.party, known.facts, known.contacts)).agrees
+        ]
         return sorted(found, key=lambda match: (-match.score, match.party.code, match.party.id))
+
+    def _alike(self, name: str) -> Iterator[_Known]:
+        """Whose name begins or ends like this one and may be alike: hundreds share an end, few are alike."""
+        sketch, length = likeness.sketch(name), len(name)
+        for key in _ends(name):
+            for known in self._by_end.get(key, ()):
+                if likeness.may_be_alike(sketch, known.sketch, length + len(known.facts[NAME])):
+                    yield known
 
 
 def _keys(known: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Each fact, and both ends of the name: a slip leaves one of them as it was."""
-    for word, value in known.items():
-        if value:
-            yield word, value
-    if known[NAME]:
-        yield "begins", known[NAME][:6]
-        yield "ends", known[NAME][-6:]
+    """Each fact."""
+    return ((word, value) for word, value in known.items() if value)
+
+
+def _ends(name: str) -> Iterator[tuple[str, str]]:
+    """Both ends of a name: a slip leaves one of them as it was."""
+    if name:
+        yield "begins", name[:6]
+        yield "ends", name[-6:]
 
 
 def clear(scores: Sequence[int], *, threshold: int = THRESHOLD) -> bool:

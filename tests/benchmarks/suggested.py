@@ -7,6 +7,7 @@ is asked of the last three. A row accepted by itself that is wrong costs a corre
 from __future__ import annotations
 
 import random
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -14,11 +15,12 @@ from decimal import Decimal
 
 from mappings import suggestions
 from mappings.roles import Role
-from mappings.suggestions import Candidate, Counted, Directory, Party, Wanted
+from mappings.suggestions import Candidate, Counted, Directory, Party, Person, Wanted
 from tests.benchmarks.results import Row
 
 SEED, CUSTOMERS, UNKNOWN = 2026, 1_000, 0.2
 PRECISION = 99.0
+LARGE, LONGEST_LOOK = 10_000, 2
 FIRST = ("Anna", "Bas", "Carla", "Daan", "Eva", "Finn", "Greta", "Hugo", "Iris", "Joris", "Karin", "Lars")
 LAST = ("Jansen", "de Vries", "Bakker", "Visser", "Smit", "Meijer", "Bos", "Mulder", "Peeters", "Janssens", "Müller")
 TRADES = ("Hotel", "Bakkerij", "Atelier", "Museum", "Kwekerij", "Studio", "Café", "Drukkerij", "Praktijk", "Garage")
@@ -52,7 +54,9 @@ def _party(chance: random.Random, number: int) -> Party:
         if is_person
         else f"{chance.choice(TRADES)} {chance.choice(PLACES)} {chance.choice(LAST)} {chance.choice(FORMS[country])}"
     ).strip()
+    contacts = () if is_person else _contacts(chance, number)
     return Party(
+        contacts=contacts,
         id=f"guid-{number:06}",
         code=str(number),
         name=name,
@@ -64,6 +68,17 @@ def _party(chance: random.Random, number: int) -> Party:
         street=f"Straat {chance.randrange(1, 200)}",
         postcode=f"{chance.randrange(1000, 9999)} AB" if country == "NL" else str(chance.randrange(1000, 9999)),
     )
+
+
+def _contacts(chance: random.Random, number: int) -> tuple[Person, ...]:
+    """Up to two people who speak for a company; a few of them are bookkeepers who speak for fifty others too."""
+    return tuple(_contact(chance, number * 2 + place) for place in range(chance.choice((0, 1, 1, 2))))
+
+
+def _contact(chance: random.Random, number: int) -> Person:
+    who = f"{chance.choice(FIRST)} {chance.choice(LAST)}"
+    whose = f"office{number // 100}" if chance.random() < 0.05 else f"person-{number}"
+    return Person(who, (f"{whose}@people.example",), (f"06{chance.randrange(10**7, 10**8)}",))
 
 
 def _vat(chance: random.Random, country: str) -> str:
@@ -79,6 +94,7 @@ def _noisy(chance: random.Random, party: Party) -> Party:
         party,
         id="",
         code="",
+        contacts=(),
         name=name,
         registration="",
         vat_number=chance.choice(("", party.vat_number, party.vat_number.lower().replace("b", "-b"))),
@@ -86,6 +102,20 @@ def _noisy(chance: random.Random, party: Party) -> Party:
         phone=chance.choice(("", party.phone, f"{party.phone[:3]}-{party.phone[3:]}", "0600000000")),
         street=chance.choice(("", party.street, f"{party.street} hs", "Laan 1")),
         postcode=chance.choice((party.postcode, party.postcode.replace(" ", "").lower())),
+    )
+
+
+def _ordered_by(chance: random.Random, party: Party) -> Party:
+    """As it stands in Square where a contact of the customer ordered: their mail or phone, now and then their name."""
+    who = chance.choice(party.contacts)
+    told = _noisy(chance, party)
+    return replace(
+        told,
+        name=chance.choice((told.name, told.name, who.name)),
+        vat_number="",
+        email=chance.choice((who.emails[0], who.emails[0].upper(), "")),
+        phone=chance.choice((who.phones[0], "", told.phone)),
+        contacts=(),
     )
 
 
@@ -114,7 +144,23 @@ class Tally:
 def measure_customers(seed: int = SEED, size: int = CUSTOMERS) -> Tally:
     """`asked` counts those who are somebody in Exact; one who is nobody there is right only when left alone."""
     known, asked = customers(seed, size)
-    directory = Directory(known)
+    return _measured(Directory(known), asked)
+
+
+def measure_contacts(seed: int = SEED, size: int = CUSTOMERS, *, known_by_exact: bool = True) -> Tally:
+    """Of customers whom one of their contacts ordered for, and of contacts of strangers. `known_by_exact` False: the
+    same with the contacts of Exact left out, which tells what they are worth.
+    """
+    chance = random.Random(seed)
+    known = [_party(chance, number) for number in range(size)]
+    strangers = [_party(chance, size + number) for number in range(int(size * UNKNOWN))]
+    asked = [Asked(_ordered_by(chance, party), party.id) for party in known if party.contacts]
+    asked += [Asked(_ordered_by(chance, party), "") for party in strangers if party.contacts]
+    listed = known if known_by_exact else [replace(party, contacts=()) for party in known]
+    return _measured(Directory(listed), asked)
+
+
+def _measured(directory: Directory, asked: list[Asked]) -> Tally:
     accepted = right = 0
     for one in asked:
         found = directory.matches(one.party)
@@ -122,6 +168,16 @@ def measure_customers(seed: int = SEED, size: int = CUSTOMERS) -> Tally:
             accepted += 1
             right += found[0].party.id == one.truth
     return Tally(sum(bool(one.truth) for one in asked), accepted, right)
+
+
+def measure_look_up(seed: int = SEED, size: int = LARGE, looks: int = 500) -> float:
+    """Milliseconds a look-up in a division of that many customers takes, the building of the directory aside."""
+    known, asked = customers(seed, size)
+    directory = Directory(known)
+    began = time.perf_counter()
+    for one in asked[:: len(asked) // looks]:
+        directory.matches(one.party)
+    return 1_000 * (time.perf_counter() - began) / looks
 
 
 RATES = {"NV": Decimal(0), "1": Decimal(9), "2": Decimal(21)}
@@ -161,8 +217,16 @@ def _line(chance: random.Random, chart: list[Candidate], habits: int) -> str:
 
 
 def rows() -> list[Row]:
-    return [row for name, tally in (("customers", measure_customers()), ("GL accounts", measure_accounts()))
-            for row in _rows(name, tally)]  # fmt: skip
+    measured = (
+        ("customers", measure_customers()),
+        ("customers by their contacts", measure_contacts()),
+        ("GL accounts", measure_accounts()),
+    )
+    look_up = round(measure_look_up(), 2)
+    return [
+        *(row for name, tally in measured for row in _rows(name, tally)),
+        Row(f"a customer looked up among {LARGE:,}", look_up, "ms", f"<= {LONGEST_LOOK}", look_up <= LONGEST_LOOK),
+    ]
 
 
 def _rows(name: str, tally: Tally) -> Iterator[Row]:

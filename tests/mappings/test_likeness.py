@@ -77,3 +77,20 @@ def test_what_is_in_its_one_way_of_writing_stays_so(text: str, country: str) -> 
     assert likeness.name(likeness.name(text)) == likeness.name(text)
     number = likeness.vat_number(text, country)
     assert likeness.vat_number(number, country) == number
+
+
+SIMILAR = st.text(st.sampled_from("abbccdé z1"), max_size=30)
+
+
+@given(SIMILAR, SIMILAR, st.integers(0, 30))
+def test_the_quick_look_never_misses_names_that_are_alike(one: str, more: str, cut: int) -> None:
+    other = one[:cut] + more[:2] + one[cut:]
+    for first, second in ((one, other), (one, more)):
+        if likeness.alike_names(first, second):
+            sketches = likeness.sketch(first), likeness.sketch(second)
+            assert likeness.may_be_alike(*sketches, len(first) + len(second))
+
+
+def test_the_quick_look_spares_names_that_have_little_in_common() -> None:
+    one, other = "hotel zon", "hotel maan"
+    assert not likeness.may_be_alike(likeness.sketch(one), likeness.sketch(other), len(one) + len(other))

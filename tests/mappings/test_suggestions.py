@@ -5,12 +5,13 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mappings import suggestions
+from mappings import likeness, suggestions
 from mappings.roles import Role
-from mappings.suggestions import AGREES, DIFFERS, Candidate, Counted, Directory, Party, Precedent, Wanted
+from mappings.suggestions import AGREES, DIFFERS, Candidate, Counted, Directory, Party, Person, Precedent, Wanted
+from tests.benchmarks import suggested
 
 HOTEL = Party("Hotel Zon B.V.", vat_number="NL856240123B01", email="Info@Zon.example", phone="020 5550101",
               street="Damrak 1", postcode="1012 LG", country="NL", id="a", code="71")  # fmt: skip
@@ -42,6 +43,45 @@ def test_a_candidate_says_what_agrees_what_differs_and_how_sure_that_makes(
 
 def test_who_has_nothing_in_common_is_no_candidate() -> None:
     assert Directory([HOTEL]).matches(Party("Bakker Bos", email="bos@example.test")) == []
+
+
+ANNA = Person("Anna de Vries", ("anna@zon.example", "a.devries@work.example"), ("06-1234 5678",))
+WITH_ANNA = Party("Hotel Zon B.V.", email="info@zon.example", phone="020 5550101", country="NL", id="a", code="71",
+                  contacts=(Person("Bas Bos", (), ()), ANNA))  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("party", "score", "agrees", "differs"),
+    [
+        # 0.8: not enough to be accepted without a look, because she may buy for herself
+        (Party("", email="A.deVries@work.example"), 800, ("e-mail of contact Anna de Vries",), ()),
+        # her own name does not speak against the hotel, and her mail is not "another e-mail"
+        (Party("Anna de Vries", email="anna@zon.example"), 800, ("e-mail of contact Anna de Vries",), ()),
+        # 0.8 x 0.7: somebody else's name does
+        (Party("Bakker Bos", email="anna@zon.example"), 560, ("e-mail of contact Anna de Vries",), ("name",)),
+        # 1 - 0.4 x 0.2
+        (Party("Hotel Zon", email="anna@zon.example"), 920, ("name", "e-mail of contact Anna de Vries"), ()),
+        (Party("", phone="+31612345678"), 550, ("phone of contact Anna de Vries",), ()),
+        # 1 - 0.2 x 0.45: both of hers, and neither is another e-mail or phone
+        (Party("", email="anna@zon.example", phone="0612345678", country="NL"), 910,
+         ("e-mail of contact Anna de Vries", "phone of contact Anna de Vries"), ()),
+        (Party("", email="info@zon.example", phone="+31612345678"), 955,  # 1 - 0.1 x 0.45
+         ("e-mail", "phone of contact Anna de Vries"), ()),
+    ],
+)  # fmt: skip
+def test_a_contact_of_the_customer_speaks_for_it_by_name(
+    party: Party, score: int, agrees: tuple[str, ...], differs: tuple[str, ...]
+) -> None:
+    (match,) = Directory([WITH_ANNA, Party("Maan", id="m", code="2")]).matches(party)
+    assert (match.score, match.agrees, match.differs) == (score, agrees, differs)
+    assert match.party is WITH_ANNA
+
+
+def test_who_is_a_contact_of_two_customers_decides_between_neither() -> None:
+    other = Party("Restaurant Zuid", id="b", code="72", contacts=(ANNA,))
+    found = Directory([WITH_ANNA, other]).matches(Party("Anna de Vries", email="anna@zon.example"))
+    assert [(match.party.id, match.score) for match in found] == [("a", 800), ("b", 800)]
+    assert not suggestions.clear([match.score for match in found], threshold=500)
 
 
 @pytest.mark.parametrize(
@@ -93,14 +133,19 @@ WORDS = st.lists(st.sampled_from(sorted(AGREES)), unique=True, max_size=len(AGRE
 @given(WORDS, WORDS, st.sampled_from(sorted(AGREES)))
 def test_more_agreement_never_scores_lower(agrees: list[str], differs: list[str], more: str) -> None:
     differs = [word for word in differs if word in DIFFERS and word not in agrees]
-    before = suggestions.scored(agrees, differs)
-    after = suggestions.scored({*agrees, more}, [word for word in differs if word != more])
+    before = suggestions.scored(tuple(agrees), tuple(differs))
+    after = suggestions.scored(tuple({*agrees, more}), tuple(word for word in differs if word != more))
     assert 0 <= before <= after <= 1000
 
 
 NAMES = st.sampled_from(["Hotel Zon", "Hotel Zonn", "Zon BV", "Bakker Bos", "Maan", ""])
+PEOPLE = st.builds(
+    Person, name=NAMES, emails=st.lists(st.sampled_from(["", "a@b.example", "e@f.example"]), max_size=2).map(tuple),
+    phones=st.lists(st.sampled_from(["0612345678"]), max_size=1).map(tuple),
+)  # fmt: skip
 PARTIES = st.builds(
     Party, name=NAMES, vat_number=st.sampled_from(["", "NL1", "2"]),
+    contacts=st.lists(PEOPLE, max_size=2).map(tuple),
     email=st.sampled_from(["", "a@b.example", "c@d.example"]),
     phone=st.sampled_from(["", "0612345678", "+31612345678"]), country=st.sampled_from(["NL", "BE"]),
 )  # fmt: skip
@@ -114,6 +159,29 @@ def test_the_order_of_customers_decides_nothing(parties: list[Party], asked: Par
     found = Directory(listed).matches(asked)
     assert found == Directory(mixed).matches(asked)
     assert [match.score for match in found] == sorted((match.score for match in found), reverse=True)
+
+
+def _is_near(one: Party, other: Party) -> bool:
+    """What makes a candidate, said plainly: a fact or a contact in common, or names alike that share an end."""
+    ours, theirs, people = suggestions.facts(one), suggestions.facts(other), suggestions.reached_by(other)
+    mine, name = ours["name"], theirs["name"]
+    same_end = bool(mine and name) and (mine[:6] == name[:6] or mine[-6:] == name[-6:])
+    return (
+        any(ours[word] and ours[word] == theirs[word] for word in ours)
+        or any(key in people for key in ours.items())
+        or (same_end and likeness.is_alike(mine, name))
+    )
+
+
+@given(st.integers(0, 10_000))
+@settings(max_examples=10, deadline=None)
+def test_a_look_up_finds_whom_comparing_with_everybody_finds(seed: int) -> None:
+    known, asked = suggested.customers(seed=seed, size=120)
+    directory = Directory(known)
+    for one in asked[::9]:
+        expected = [suggestions.compare(one.party, other) for other in known if _is_near(one.party, other)]
+        expected.sort(key=lambda match: (-match.score, match.party.code))
+        assert directory.matches(one.party) == expected
 
 
 def _columns(party: Party) -> dict[str, str]:
