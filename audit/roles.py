@@ -71,6 +71,8 @@ NOBODY = {
         ("sync", "reconciliation"), ("sync", "difference"), ("sync", "month"),
         ("mappings", "sheetimport"), ("mappings", "sheetrow"),
         ("mappings", "proposedchange"),
+        ("mappings", "debtorcontact"), ("mappings", "debtoraddress"),
+        ("mappings", "salesprice"), ("mappings", "supplierprice"),
         ("connections", "vendorcall"),
     )
     for verb in ("add", "change", "delete")

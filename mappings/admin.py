@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.db.models import OuterRef, QuerySet, Subquery
@@ -39,7 +39,6 @@ from mappings.models import (
     PaymentCondition,
     VatCode,
 )
-from mappings.objections import CUSTOMER
 from mappings.pages import RulePages
 from mappings.roles import ACCOUNT_TYPES, Role
 from mappings.sheets.pages import SheetPages
@@ -385,7 +384,7 @@ class GLMappingAdmin(ConflictPages, RulePages, DecisionAdmin):
 class ReferenceAdmin(ReadOnlyAdmin):
     list_filter = ("is_blocked", "division")
     list_select_related = ("division",)
-    search_fields = ("code__istartswith", "name__icontains")
+    search_fields: ClassVar[tuple[str, ...]] = ("code__istartswith", "name__icontains")
     search_help_text = "Beginning of the code, or part of the name"
     empty = "Nothing has been read from Exact yet. Pin a division and refresh its data."
 
@@ -444,20 +443,6 @@ class JournalAdmin(ReferenceAdmin):
 @admin.register(PaymentCondition)
 class PaymentConditionAdmin(ReferenceAdmin):
     list_display = ("code", "name", "usable", "division")
-
-
-@admin.register(DebtorAccount)
-class DebtorAccountAdmin(ReferenceAdmin):
-    list_display = ("code", "name", "status", "vat_number", "email", "usable", "division")
-
-    def offered(self, request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:  # noqa: ARG002
-        return rows.filter(status=CUSTOMER)
-
-
-@admin.register(ExactItem)
-class ExactItemAdmin(ReferenceAdmin):
-    list_display = ("code", "name", "unit", "usable", "division")
-    empty = "No item has been read from Exact. They are read only for lanes that write orders."
 
 
 @admin.register(ClosedPeriod)

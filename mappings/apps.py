@@ -6,4 +6,4 @@ class MappingsConfig(AppConfig):
     name = "mappings"
 
     def ready(self) -> None:
-        autodiscover_modules("conventions_admin", "controls_admin", "rule_pages")
+        autodiscover_modules("conventions_admin", "controls_admin", "belongings_admin", "rule_pages")

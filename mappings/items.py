@@ -1,10 +1,11 @@
-"""The items of a division and which article of Square each is: read only where orders are written."""
+"""A division's items with their prices, and which article of Square each is: read only where orders are written."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from django.db import transaction
@@ -13,17 +14,21 @@ from audit import trail
 from audit.trail import Fact
 from connections import clients, clock
 from connections.models import Connection, Division
-from connections.providers.exact import changes
+from connections.providers.exact import changes, stock
 from connections.providers.exact.orders import Item as ItemRow
 from connections.providers.square.payloads import Goods
 from mappings import deltas
+from mappings.belongings import SalesPrice, SupplierPrice
 from mappings.bookkeeping.legs import Problem, ProblemKind
 from mappings.bookkeeping.order import Item
-from mappings.deltas import Watched
+from mappings.deltas import Watched, Within
 from mappings.models import Decision, ExactItem, ItemMapping
 
 STALE = timedelta(hours=24)
 LONGEST_CODE, LONGEST_NAME, LONGEST_UNIT = 30, 300, 10
+PRICE_STEP, LARGEST_PRICE, CENT = Decimal("0.000001"), Decimal(10**12), Decimal("0.01")
+# A person waits for the answer: so long, in seconds, a call may wait for its turn.
+AT_ONCE = 5
 
 
 def refresh_if_stale(division: Division) -> None:
@@ -52,11 +57,71 @@ def _columns(row: ItemRow) -> dict[str, Any] | None:
     ended = row.ends is not None and row.ends.date() < clock.now().date()
     return {
         "code": row.code[:LONGEST_CODE], "name": row.name[:LONGEST_NAME], "unit": row.unit[:LONGEST_UNIT],
-        "is_blocked": ended,
+        "is_blocked": ended, "cost": _amount(row.cost), "cost_currency": row.cost_currency[:3],
+        "revenue_account": row.revenue_account[:20], "cost_account": row.cost_account[:20],
+        "stock_account": row.stock_account[:20], "vat_code": row.vat_code[:10], "is_stocked": row.is_stocked,
     }  # fmt: skip
 
 
-WATCHED = (Watched(ExactItem, changes.ITEMS, changes.ITEM, _columns),)
+def _amount(value: Decimal | None) -> Decimal | None:
+    """As the column holds it, so that the same price is no change; None for what no column holds."""
+    if value is None or abs(value) >= LARGEST_PRICE:
+        return None
+    return value.quantize(PRICE_STEP, rounding=ROUND_HALF_UP)
+
+
+def _sales_price(row: stock.SalesPrice) -> dict[str, Any] | None:
+    """None for the price of one customer."""
+    price = _amount(row.price)
+    if row.account or price is None:
+        return None
+    return {"item_id": row.item, "price": price, "quantity": _amount(row.quantity) or 0, **_shared(row)}
+
+
+def _supplier_price(row: stock.SupplierPrice) -> dict[str, Any] | None:
+    price = _amount(row.price)
+    if price is None:
+        return None
+    supplier = {"supplier_code": row.supplier_code[:20], "supplier_name": row.supplier_name[:LONGEST_NAME]}
+    return {"item_id": row.item, "price": price, "is_main": row.is_main, **supplier, **_shared(row)}
+
+
+def _shared(row: stock.SalesPrice | stock.SupplierPrice) -> dict[str, Any]:
+    starts, ends = (day.date() if day else None for day in (row.starts, row.ends))
+    return {"currency": row.currency[:3], "unit": row.unit[:LONGEST_UNIT], "starts": starts, "ends": ends}
+
+
+# Prices are shown beside an item and decide nothing: whose app may not read them loses no order by that.
+WATCHED = (
+    Watched(ExactItem, changes.ITEMS, changes.ITEM, _columns),
+    Watched(
+        SalesPrice, changes.SALES_PRICES, changes.SALES_PRICE, _sales_price,
+        within=Within(ExactItem, "item_id", stock.SALES_PRICES, "Item"), may_be_missing=True,
+    ),
+    Watched(
+        SupplierPrice, changes.SUPPLIER_PRICES, changes.SUPPLIER_PRICE, _supplier_price,
+        within=Within(ExactItem, "item_id", stock.SUPPLIER_PRICES, "Item"), may_be_missing=True,
+    ),
+)  # fmt: skip
+
+
+def stock_of(item: ExactItem) -> tuple[stock.Stock, ...]:
+    """What lies in each warehouse now, asked of Exact: one call. Raises the errors of the providers."""
+    return stock.of_item(clients.exact_client(item.division, wait_at_most=AT_ONCE), item.remote_id)
+
+
+def prices_on(item: ExactItem, on: date) -> tuple[SalesPrice | None, SupplierPrice | None]:
+    """What one piece is sold for, and what it costs at the main supplier; of several the one that began last."""
+    sold = [row for row in item.sales_prices.all() if _counts(row, on) and row.quantity <= 1]
+    bought = [row for row in item.supplier_prices.all() if _counts(row, on)]
+    return (
+        max(sold, key=lambda row: (row.starts or date.min, row.quantity, row.pk), default=None),
+        max(bought, key=lambda row: (row.is_main, row.starts or date.min, row.pk), default=None),
+    )
+
+
+def _counts(row: SalesPrice | SupplierPrice, on: date) -> bool:
+    return (row.starts is None or row.starts <= on) and (row.ends is None or on <= row.ends)
 
 
 @dataclass(frozen=True, slots=True)

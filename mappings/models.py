@@ -280,15 +280,25 @@ class TenderJournal(models.Model):
         return f"{self.tender} in journal {self.journal}"
 
 
-class ReferenceRow(models.Model):
-    """What all cached rows of a division share. `gone_at`: Exact no longer lists it."""
+class RemoteRow(models.Model):
+    """What all cached rows of a division share. `gone_at`: Exact no longer lists it; who is not `IS_KEPT` then goes."""
+
+    IS_KEPT: ClassVar[bool] = True
 
     division = models.ForeignKey(Division, on_delete=models.CASCADE)
     remote_id = models.CharField(max_length=36, help_text="Exact's GUID.")
+    gone_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        abstract = True
+
+
+class ReferenceRow(RemoteRow):
+    """What mappings, rules and lines name by a code."""
+
     code = models.CharField(max_length=20)
     name = models.CharField(max_length=300)
     is_blocked = models.BooleanField(default=False)
-    gone_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         abstract = True
@@ -389,10 +399,19 @@ class DebtorAccount(ReferenceRow):
 
 
 class ExactItem(ReferenceRow):
-    """An item that can be sold. Blocked: no longer sold, or ended."""
+    """An item that can be sold. Blocked: no longer sold, or ended. `cost` is the standard cost price of one unit; the
+    accounts are codes, empty where the item names none.
+    """
 
     code = models.CharField(max_length=30)
     unit = models.CharField(max_length=10, blank=True)
+    cost = models.DecimalField("standard cost", max_digits=19, decimal_places=6, null=True, blank=True)
+    cost_currency = models.CharField(max_length=3, blank=True)
+    revenue_account = models.CharField("revenue on", max_length=20, blank=True)
+    cost_account = models.CharField("costs on", max_length=20, blank=True)
+    stock_account = models.CharField("stock on", max_length=20, blank=True)
+    vat_code = models.CharField("VAT code", max_length=10, blank=True)
+    is_stocked = models.BooleanField("kept in stock", default=False)
 
     class Meta(ReferenceRow.Meta):
         verbose_name = "Exact item"
@@ -421,5 +440,6 @@ class ClosedPeriod(models.Model):
         return f"{self.journal} {self.year}-{self.period:02}"
 
 
-# Django finds a package's models here.
+# Django finds a package's models here, and those that belong to the ones above.
+from mappings import belongings  # noqa: E402, F401
 from mappings.sheets.models import SheetImport, SheetRow  # noqa: E402, F401

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Prefetch, Q
 
 from audit import trail
 from audit.trail import Fact
@@ -15,8 +15,9 @@ from connections import clock
 from connections.models import Connection, Division
 from connections.providers.square.payloads import Customer
 from mappings import profiles, suggestions
+from mappings.belongings import DebtorContact
 from mappings.models import CustomerMapping, DebtorAccount, Decision
-from mappings.suggestions import Directory, Match, Party
+from mappings.suggestions import Directory, Match, Party, Person
 
 SHOWN = 5
 UNDECIDED = (Decision.PROPOSED, Decision.CONFLICT)
@@ -80,17 +81,19 @@ def _met(customer: Customer | None, directory: Directory, division: Division) ->
 
 def directory_of(division: Division) -> Directory:
     """Everybody in Exact who can be sold to. Of accounts that finance called the same party, the one to be used."""
+    still_there = DebtorContact.objects.filter(Q(ends=None) | Q(ends__gte=clock.now().date()))
     rows = DebtorAccount.objects.filter(division=division, gone_at=None, is_blocked=False)
     is_double = Q(same_as__isnull=False, same_as__gone_at=None, same_as__is_blocked=False)
-    rows = rows.filter(~is_double)
-    return Directory(exact_party(row, division.country) for row in rows.iterator(1_000))
+    rows = rows.filter(~is_double).prefetch_related(Prefetch("contacts", still_there, to_attr="people"))
+    return Directory(exact_party(row, division.country, row.people) for row in rows.iterator(1_000))
 
 
-def exact_party(row: DebtorAccount, home: str) -> Party:
+def exact_party(row: DebtorAccount, home: str, people: Iterable[DebtorContact] = ()) -> Party:
     """`home`: the division's country, for customers that name none."""
     return Party(
         id=row.remote_id, code=row.code, name=row.name, vat_number=row.vat_number, email=row.email, phone=row.phone,
         registration=row.registration_number, street=row.address, postcode=row.postcode, country=row.country or home,
+        contacts=tuple(Person(person.name, person.emails, tuple(person.phones)) for person in people),
     )  # fmt: skip
 
 

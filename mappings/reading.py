@@ -14,7 +14,7 @@ class ReadingPoint(models.Model):
     """
 
     division = models.ForeignKey(Division, on_delete=models.CASCADE, related_name="reading_points")
-    path = models.CharField(max_length=60)
+    path = models.CharField(max_length=200)
     version = models.BigIntegerField()
     versions_since = models.CharField(max_length=60, blank=True)
     read_at = models.DateTimeField()

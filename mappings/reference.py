@@ -12,7 +12,7 @@ from audit import trail
 from audit.trail import Fact
 from connections import clients, clock
 from connections.models import Division
-from connections.providers.exact import changes, odata, resources
+from connections.providers.exact import changes, odata, relations, resources
 from connections.providers.exact.client import ExactClient
 from connections.providers.exact.payloads import (
     Account,
@@ -24,9 +24,11 @@ from connections.providers.exact.payloads import (
 )
 from connections.providers.exact.payloads import Journal as JournalRow
 from connections.providers.exact.payloads import PaymentCondition as Condition
+from connections.providers.exact.relations import Address, Contact
 from connections.providers.exact.resources import Resource
 from mappings import deltas
-from mappings.deltas import Watched, store
+from mappings.belongings import DebtorAddress, DebtorContact
+from mappings.deltas import Watched, Within, store
 from mappings.models import (
     ClosedPeriod,
     CostCenter,
@@ -53,8 +55,9 @@ def refresh_if_stale(division: Division) -> None:
 def refresh(division: Division, *, whole: bool = False) -> None:
     """Read everything mappings may point at, then store it in one transaction.
 
-    Accounts and customers are read by what changed (`deltas`); what Exact has no row versions for is small and read
-    whole. What Exact no longer lists keeps its row with `gone_at` set, so that mappings which use it can be shown.
+    Accounts and customers, with their people and addresses, are read by what changed (`deltas`); what Exact has no row
+    versions for is small and read whole. What Exact no longer lists keeps its row with `gone_at` set, so that mappings
+    which use it can be shown.
     Raises the errors of the providers; then nothing is stored. `whole` forgets how far was read before.
     """
     client = clients.exact_client(division)
@@ -148,9 +151,36 @@ def _debtor(row: Account) -> dict[str, Any] | None:
     }  # fmt: skip
 
 
+def _contact(row: Contact) -> dict[str, Any] | None:
+    """None for who asked to be forgotten, and for who belongs to nobody."""
+    if row.is_anonymised or not row.account:
+        return None
+    emails = [email[:254] for email in row.emails]
+    return {
+        "account_id": row.account, "name": row.name[:300], "job_title": row.job_title[:100],
+        "email": emails[0] if emails else "", "second_email": emails[1] if emails[1:] else "",
+        "phones": [phone[:50] for phone in row.phones], "is_main": row.is_main,
+        "ends": row.ends.date() if row.ends else None,
+    }  # fmt: skip
+
+
+def _address(row: Address) -> dict[str, Any] | None:
+    if not row.account:
+        return None
+    return {
+        "account_id": row.account, "kind": row.kind, "lines": ", ".join(row.lines)[:310], "postcode": row.postcode[:20],
+        "city": row.city[:100], "state": row.state[:30], "country": row.country[:3], "phone": row.phone[:50],
+        "is_main": row.is_main,
+    }  # fmt: skip
+
+
+_OF_CONTACT = Within(DebtorAccount, "account_id", relations.CONTACTS, "Account")
+_OF_ADDRESS = Within(DebtorAccount, "account_id", relations.ADDRESSES, "Account")
 WATCHED = (
     Watched(LedgerAccount, changes.GL_ACCOUNTS, changes.GL_ACCOUNT, _ledger_account),
     Watched(DebtorAccount, changes.ACCOUNTS, changes.ACCOUNT, _debtor),
+    Watched(DebtorContact, changes.CONTACTS, changes.CONTACT, _contact, within=_OF_CONTACT),
+    Watched(DebtorAddress, changes.ADDRESSES, changes.ADDRESS, _address, within=_OF_ADDRESS),
 )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -12,6 +13,7 @@ from django.utils.module_loading import import_string
 from django_q.models import OrmQ
 from pytest_django.fixtures import Settings
 
+from connections.models import Division
 from tests.journeys.desk import Desk
 from tests.journeys.shop import Till
 from tests.world import World
@@ -25,6 +27,27 @@ def till(world: World) -> Till:
     till = unfurnished(world)
     world.furnish()
     return till
+
+
+@pytest.fixture
+def division(till: Till) -> Division:
+    """That the till is booked in."""
+    return till.world.shop.division
+
+
+@pytest.fixture
+def calls(till: Till) -> Callable[..., int]:
+    """How many calls to Exact's data something costs; those that go with a new token aside."""
+
+    def asked() -> int:
+        return till.calls("exact", "GET") - till.calls("exact", "GET", "Me") - till.calls("exact", "GET", "Divisions")
+
+    def count(read: Callable[..., object], *args: Any, **kwargs: Any) -> int:
+        before = asked()
+        read(*args, **kwargs)
+        return asked() - before
+
+    return count
 
 
 @pytest.fixture

@@ -7,26 +7,31 @@ Reference: exact-online.md section 8.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
 
-from connections.providers.exact import odata, resources
+from connections.providers.exact import odata, relations, resources, stock
 from connections.providers.exact.client import ExactClient
+from connections.providers.exact.documents import TERMS
 from connections.providers.exact.orders import ITEMS as SOLD
 from connections.providers.exact.orders import Item
 from connections.providers.exact.payloads import Account, GLAccount
+from connections.providers.exact.relations import Address, Contact
 from connections.providers.exact.resources import Resource
+from connections.providers.exact.stock import SalesPrice, SupplierPrice
 from connections.providers.exact.values import number, required_guid
+from connections.providers.http import batches
 from connections.providers.payload import Reader
 
 T = TypeVar("T")
 BEGINNING = 1
 # A little less than the two months that Exact keeps its log of deletions; two months can be 59 days.
 DELETIONS_KEPT = timedelta(days=57)
-# Reference: section 8, EntityType of sync/Deleted.
-ACCOUNT, GL_ACCOUNT, ITEM = 2, 7, 9
+# Reference: section 8, EntityType of sync/Deleted. That 30 (ItemAccounts) is what a supplier asks for an item is a
+# guess: without it a price that was taken back would stand here until the item's next whole reading.
+ACCOUNT, ADDRESS, CONTACT, GL_ACCOUNT, SALES_PRICE, ITEM, SUPPLIER_PRICE = 2, 3, 5, 7, 8, 9, 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,14 @@ GL_ACCOUNTS: Resource[GLAccount] = Resource(
 )
 ACCOUNTS: Resource[Account] = Resource("sync/CRM/Accounts", resources.ACCOUNTS.select, resources.account)
 ITEMS: Resource[Item] = Resource("sync/Logistics/Items", SOLD.select, SOLD.read)
+CONTACTS: Resource[Contact] = Resource("sync/CRM/Contacts", relations.CONTACTS.select, relations.contact)
+ADDRESSES: Resource[Address] = Resource("sync/CRM/Addresses", relations.ADDRESSES.select, relations.address)
+SALES_PRICES: Resource[SalesPrice] = Resource(
+    "sync/Logistics/SalesItemPrices", stock.SALES_PRICES.select, stock.sales_price
+)
+SUPPLIER_PRICES: Resource[SupplierPrice] = Resource(
+    "sync/Logistics/SupplierItem", stock.SUPPLIER_PRICES.select, stock.supplier_price
+)
 DELETED: Resource[Removed] = Resource("sync/Deleted", ("EntityType", "EntityKey"), removed)
 
 
@@ -57,3 +70,11 @@ def since(client: ExactClient, resource: Resource[T], version: int) -> Iterator[
     where = odata.gt("Timestamp", odata.Int64(version))
     for row in client.rows(resource.path, select=("Timestamp", *resource.select), where=where):
         yield number(Reader(row, resource.path), "Timestamp") or version, resource.read(row)
+
+
+def belonging(client: ExactClient, resource: Resource[T], field: str, keys: Iterable[str]) -> Iterator[T]:
+    """The rows of an ordinary list that belong to these, thirty a call: of who is of interest only now, older rows
+    stand before the row version that was read.
+    """
+    for part in batches(keys, TERMS):
+        yield from client.read(resource, where=odata.any_of(*(odata.eq(field, odata.guid(key)) for key in part)))

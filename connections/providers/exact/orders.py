@@ -72,12 +72,21 @@ class OrderLineRow:
 
 @dataclass(frozen=True, slots=True)
 class Item:
+    """`cost`: the standard cost price, None when there is none. The accounts are codes, "" where the item has none."""
+
     id: str
     code: str
     name: str
     unit: str
     is_sold: bool
     ends: datetime | None
+    cost: Decimal | None = None
+    cost_currency: str = ""
+    revenue_account: str = ""
+    cost_account: str = ""
+    stock_account: str = ""
+    vat_code: str = ""
+    is_stocked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,10 +183,24 @@ def _item(row: Row) -> Item:
         unit=trimmed(reader, "Unit"),
         is_sold=reader.optional_flag("IsSalesItem"),
         ends=wall_clock(reader, "EndDate"),
+        cost=reader.optional_decimal("CostPriceStandard", default=None),
+        cost_currency=trimmed(reader, "CostPriceCurrency"),
+        revenue_account=trimmed(reader, "GLRevenueCode"),
+        cost_account=trimmed(reader, "GLCostsCode"),
+        stock_account=trimmed(reader, "GLStockCode"),
+        vat_code=trimmed(reader, "SalesVatCode"),
+        is_stocked=reader.optional_flag("IsStockItem"),
     )
 
 
-ITEMS = Resource("bulk/Logistics/Items", ("ID", "Code", "Description", "Unit", "IsSalesItem", "EndDate"), _item)
+ITEMS = Resource(
+    "bulk/Logistics/Items",
+    (
+        "ID", "Code", "Description", "Unit", "IsSalesItem", "EndDate", "CostPriceStandard", "CostPriceCurrency",
+        "GLRevenueCode", "GLCostsCode", "GLStockCode", "SalesVatCode", "IsStockItem",
+    ),
+    _item,
+)  # fmt: skip
 _SHARED = (
     "YourRef", "Currency", "Status", "StatusDescription", "DeliveryDate", "PaymentCondition", "Description",
 )  # fmt: skip

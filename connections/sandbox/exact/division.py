@@ -33,6 +33,10 @@ _TABLES: dict[str, tuple[str, tuple[str, ...]]] = {
     "costcenters": ("ID", ("Code",)),
     "costunits": ("ID", ("Code",)),
     "items": ("ID", ("Code",)),
+    "salesitemprices": ("ID", ("Item",)),
+    "supplieritem": ("ID", ("Item",)),
+    "warehouses": ("ID", ("Code",)),
+    "itemwarehouses": ("ID", ("Item",)),
     "financialperiods": ("ID", ()),
     "salesentries": ("EntryID", (*_HEADER, "Customer", "InvoiceNumber")),
     "salesentrylines": ("ID", _LINE),
@@ -53,14 +57,18 @@ _TABLES: dict[str, tuple[str, tuple[str, ...]]] = {
     "documentattachments": ("ID", ("Document",)),
     "deleted": ("Timestamp", ()),
 }
-# Reference: section 8, the entity types of sync/Deleted.
+# Reference: section 8, the entity types of sync/Deleted. That 30 (ItemAccounts) is what a supplier asks for an item is
+# a guess: a recorded deletion would settle it.
 DELETED_TYPES = {
     "transactionlines": 1,
     "accounts": 2,
     "addresses": 3,
     "contacts": 5,
     "glaccounts": 7,
+    "salesitemprices": 8,
     "items": 9,
+    "itemwarehouses": 19,
+    "supplieritem": 30,
     "salesorders": 32,
     "salesorderlines": 33,
     "quotations": 34,

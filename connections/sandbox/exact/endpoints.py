@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from connections.sandbox.exact import files, ledger, masters, orders, sales, statements
+from connections.sandbox.exact import files, ledger, masters, orders, sales, statements, stock
 from connections.sandbox.exact.store import Row
 
 if TYPE_CHECKING:
@@ -114,7 +114,17 @@ WRITERS: dict[str, Writer] = {
     ),
     "hrm/Costcenters": _plain("costcenters", "CostCenter"),
     "hrm/Costunits": _plain("costunits", "CostUnit"),
-    "logistics/Items": _plain("items", "Code"),
+    "inventory/ItemWarehouses": Writer(
+        stock.create_item_warehouse, masters.change("itemwarehouses"), masters.delete("itemwarehouses", label="Item")
+    ),
+    "inventory/Warehouses": _plain("warehouses", "Code", ("itemwarehouses", "Warehouse")),
+    "logistics/Items": Writer(stock.create_item, stock.change_item, masters.delete("items", label="Code")),
+    "logistics/SalesItemPrices": Writer(
+        stock.create_price, masters.change("salesitemprices"), masters.delete("salesitemprices", label="Item")
+    ),
+    "logistics/SupplierItem": Writer(
+        stock.create_supplier_item, masters.change("supplieritem"), masters.delete("supplieritem", label="Item")
+    ),
     "salesorder/CompleteSalesOrder": Writer(create=orders.complete),
     "salesorder/SalesOrderLines": _order_line(orders.ORDERS),
     "salesorder/SalesOrders": _order(orders.ORDERS),

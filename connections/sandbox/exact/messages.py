@@ -98,6 +98,8 @@ LABELS: dict[str, tuple[str, str, str, str]] = {
     "Journal": ("Journal", "Dagboek", "Journal", "Journal"),
     "JournalCode": ("Journal", "Dagboek", "Journal", "Journal"),
     "Item": ("Item", "Artikel", "Artikel", "Article"),
+    "Supplier": ("Supplier", "Leverancier", "Lieferant", "Fournisseur"),
+    "Warehouse": ("Warehouse", "Magazijn", "Lager", "Entrepôt"),
     "Order": ("Order", "Order", "Auftrag", "Commande"),
     "OrderID": ("Order", "Order", "Auftrag", "Commande"),
     "OrderedBy": ("Ordered by", "Besteld door", "Besteller", "Commandé par"),

@@ -9,14 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connections.providers.errors import Unreadable
-from connections.providers.exact import resources
+from connections.providers.exact import orders, relations, resources, stock
 from connections.providers.exact.regions import REGIONS
 from connections.providers.exact.resources import Resource
 from connections.providers.exact.values import EPOCH, wall_clock
 from connections.providers.payload import Reader, decode
 
 GUID = "6f9619ff-8b86-d011-b42d-00c04fc964ff"
-EVERY = [value for value in vars(resources).values() if isinstance(value, Resource)]
+EVERY = [
+    value for module in (resources, relations, stock) for value in vars(module).values() if isinstance(value, Resource)
+] + [orders.ITEMS]
 millis = st.integers(-62135596800000, 253402300799999)
 
 
