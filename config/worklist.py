@@ -18,7 +18,7 @@ from connections import clock
 from connections.models import Connection, Division
 from mappings import soundness
 from mappings.controls import ProposedChange
-from mappings.models import CustomerMapping, Decision, GLMapping
+from mappings.models import CustomerMapping, Decision, GLMapping, ItemMapping, TenderJournal
 from sync import health, issues, vitals
 from sync.admin import clearing, naming, shown
 from sync.admin.naming import Names
@@ -33,6 +33,7 @@ SEES_RECORDS = "sync.view_syncitem"
 SEES_ENTRIES = "sync.view_posting"
 SEES_LANES = "sync.view_synclane"
 SEES_CONNECTIONS = "connections.view_connection"
+MOST_LANES = 12
 
 
 def context(request: HttpRequest) -> dict[str, Any]:
@@ -50,8 +51,10 @@ def context(request: HttpRequest) -> dict[str, Any]:
     if may(SEES_ENTRIES):
         sections["doubts"] = [_doubt(doubt) for doubt in health.doubts()]
     if may(SEES_LANES):
-        sections["lanes"] = [_lane(row) for row in health.lanes()]
+        lanes = health.lanes()
+        sections["lanes"] = [_lane(row) for row in lanes]
         sections["months"] = _months()
+        sections["unsound_lanes"] = _unsound_lanes(lanes)
         sections["tiles"] += [*_alerts(), _heartbeat(now), _oldest_due(now)]
     if may(SEES_CONNECTIONS):
         sections["attention"] = [*_connections(now), *_divisions(), *_undecided(), *_proposed(), *_unsound()]
@@ -265,13 +268,38 @@ def _clearing() -> list[Notice]:
 def _unsound() -> list[Notice]:
     """Mappings that name what is blocked in Exact, or no longer there."""
     todo = "What they are used for waits. Put it right in Exact and read the division's data again, or change them."
-    rows = ((soundness.troubled_rules(), "GL mappings", GLMapping),
-            (soundness.troubled_customers(), "customer mappings", CustomerMapping))  # fmt: skip
+    rows = (
+        (soundness.troubled_rules(), "GL mapping", GLMapping),
+        (soundness.troubled_customers(), "customer mapping", CustomerMapping),
+        (soundness.troubled_items(), "item mapping", ItemMapping),
+        (soundness.troubled_tenders(), "tender journal", TenderJournal),
+    )
     return [
-        Notice(f"{number(count)} {name} name what is blocked or gone", todo, list_url(model, trouble="yes"), "bad")
+        Notice(
+            f"{number(count)} {name} names what is blocked or gone" if count == 1
+            else f"{number(count)} {name}s name what is blocked or gone",
+            todo, list_url(model, trouble="yes"), "bad",
+        )
         for found, name, model in rows
         if (count := found.count())
-    ]
+    ]  # fmt: skip
+
+
+def _unsound_lanes(lanes: Sequence[LaneHealth]) -> list[Notice]:
+    """Lanes that book on what is blocked in Exact, or no longer there."""
+    todo = "Its records wait. Put it right in Exact and read the division's data again, or choose another on the lane."
+    return [
+        Notice(
+            f"Lane {row.lane} books on what is blocked or gone", f"{sentence(row.troubles)} {todo}",
+            admin_url(SyncLane, row.lane.pk), "bad",
+        )
+        for row in [row for row in lanes if row.troubles][:MOST_LANES]
+    ]  # fmt: skip
+
+
+def sentence(parts: Sequence[str]) -> str:
+    text = "; ".join(parts)
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def _months() -> list[Notice]:

@@ -13,6 +13,7 @@ from connections.models import Connection, Division
 from mappings.bookkeeping.legs import ProblemKind
 from mappings.bookkeeping.open_terms import LEFTOVERS
 from mappings.models import CustomerMapping, Decision, GLMapping
+from sync import soundness
 from sync.lifecycle import ItemState, PostingState, RunState
 from sync.models import Beat, LaneLocation, Posting, SyncItem, SyncLane, SyncRun
 from sync.models.invoices import InvoiceStanding
@@ -114,20 +115,30 @@ def doubts() -> list[Doubt]:
 
 @dataclass(frozen=True, slots=True)
 class LaneHealth:
+    """`troubles`: what the lane books on that is blocked or gone in Exact, in words."""
+
     lane: SyncLane
     last: SyncRun | None
     waiting: int
+    troubles: tuple[str, ...] = ()
 
 
 def lanes() -> list[LaneHealth]:
     newest = SyncRun.objects.filter(lane=OuterRef("pk")).order_by("-id").values("pk")[:1]
-    rows = list(SyncLane.objects.select_related("division", "source").annotate(last_run_id=Subquery(newest)))
+    rows = list(
+        SyncLane.objects.select_related("division", "source", "collective_debtor").annotate(
+            last_run_id=Subquery(newest)
+        )
+    )
     last = SyncRun.objects.in_bulk([lane.last_run_id for lane in rows if lane.last_run_id])
     waiting = (
         SyncItem.objects.filter(state=ItemState.WAITING).order_by().values_list("lane").annotate(count=Count("pk"))
     )
-    count_of = dict(waiting)
-    return [LaneHealth(lane, last.get(lane.last_run_id), count_of.get(lane.pk, 0)) for lane in rows]
+    count_of, told = dict(waiting), soundness.of_lanes(rows)
+    return [
+        LaneHealth(lane, last.get(lane.last_run_id), count_of.get(lane.pk, 0), tuple(told.get(lane.pk, ())))
+        for lane in rows
+    ]
 
 
 def connections(now: datetime) -> QuerySet[Connection]:

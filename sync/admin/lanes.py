@@ -20,7 +20,7 @@ from audit.adminkit import BackOfficeAdmin, admin_url, badge, link, list_url, lo
 from audit.trail import Fact
 from connections import clock
 from mappings.models import DebtorAccount, ExactItem, Journal
-from sync import restoring
+from sync import restoring, soundness
 from sync.admin import currencies, shown
 from sync.admin.money import MoneyPage
 from sync.admin.verbs import LANE_VERBS
@@ -179,13 +179,15 @@ class SyncLaneAdmin(MoneyPage, BackOfficeAdmin):
     form = LaneForm
     inlines = (LocationInline,)
     confirmed_actions = LANE_VERBS
-    list_display = ("label", "flow", "source", "division", "state", "next_run", "last_run", "waiting", "sales_grouping")
+    list_display = (
+        "label", "flow", "source", "division", "state", "sound", "next_run", "last_run", "waiting", "sales_grouping",
+    )  # fmt: skip
     list_filter = ("is_enabled", "division", "source")
-    list_select_related = ("source", "division")
+    list_select_related = ("source", "division", "collective_debtor")
     search_fields = ("label",)
     autocomplete_fields = ("collective_debtor",)
     # One choice is none: shown, not asked.
-    readonly_fields = ("flow", "paused_reason", "next_run", "adoption")
+    readonly_fields = ("flow", "paused_reason", "next_run", "adoption", "sound")
     empty = "There is no lane yet. Add one: it says which Square locations are booked in which Exact division, and how."
     fieldsets = (
         (None, {"fields": ("label", "flow", "source", "division")}),
@@ -212,7 +214,7 @@ class SyncLaneAdmin(MoneyPage, BackOfficeAdmin):
         (
             "Where it books",
             {
-                "fields": ("sales_journal", "clearing_journal", "cash_journal"),
+                "fields": ("sales_journal", "clearing_journal", "cash_journal", "sound"),
                 "description": "Journals of the division, as last read from Exact.",
             },
         ),
@@ -230,7 +232,9 @@ class SyncLaneAdmin(MoneyPage, BackOfficeAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """A lane that is only being added has not run, and only a paused one has a reason."""
-        hidden = {"next_run", "paused_reason"} if obj is None else set() if obj.is_paused else {"paused_reason"}
+        hidden = (
+            {"next_run", "paused_reason", "sound"} if obj is None else set() if obj.is_paused else {"paused_reason"}
+        )
         hidden |= set() if obj is not None and obj.adopts else {"adoption"}
         return [
             (name, {**options, "fields": tuple(field for field in options["fields"] if field not in hidden)})
@@ -254,6 +258,23 @@ class SyncLaneAdmin(MoneyPage, BackOfficeAdmin):
             if request.user.has_perm(f"sync.view_{model._meta.model_name}")
         ]
         return super().change_view(request, object_id, form_url, {"pages": pages, **(extra_context or {})})
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """With what is wrong of each lane on the page, asked for once."""
+        found = super().get_changelist_instance(request)
+        told = soundness.of_lanes(list(found.result_list))
+        for lane in found.result_list:
+            lane.troubles = told.get(lane.pk, [])
+        return found
+
+    @admin.display(description="as Exact is now")
+    def sound(self, lane: Any) -> SafeString:
+        """Journals, collective debtor and item of the lane that are blocked or gone."""
+        if not hasattr(lane, "troubles"):
+            lane.troubles = soundness.of_lanes([lane]).get(lane.pk, [])
+        if not lane.troubles:
+            return badge("usable", "quiet")
+        return format_html_join(" ", "{}", [(badge(told, "bad"),) for told in lane.troubles])
 
     @admin.display(description="state")
     def state(self, lane: SyncLane) -> SafeString:

@@ -142,6 +142,6 @@ def test_setting_up_is_complete_step_by_step(shop: Shop) -> None:
 def test_the_numbers_take_few_statements(shop: Shop, django_assert_num_queries: Callable[..., Any]) -> None:
     for number in range(5):
         shop.waiting(number, ProblemKind.UNMAPPED_TAX, f"Tax {number}")
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(7):
         health.causes(), health.doubts(), health.days(TODAY), list(health.lanes())
     assert SyncItem.objects.count() == 5
