@@ -116,16 +116,19 @@ class Checking:
             yield column, f"Line {first} is about the same mapping and day. Keep one of them."
 
     def _compared(self, line: _Line, row: Any, shown: str) -> Checked:
-        """The mapping as it is, with the line's values over it: checked as a form checks it, then compared."""
+        """The mapping as it is, with the line's values over it: compared, then checked as a form checks it.
+
+        A line that changes nothing is not checked: what it names may have gone in Exact since, and others change.
+        """
         cells = self.subject.cells(row) if row else {}
         wanted = changed_row(self.subject, row, line.values)
+        after = self.subject.cells(wanted)
+        differing = [name for name in after if after[name] != cells.get(name, "")]
+        if row and not differing:
+            return Checked(line.number, None, shown)
         problems = list(_objections(self.subject, wanted))
         if problems:
             return Checked(line.number, Verdict.WRONG, shown, problems=problems)
-        after = self.subject.cells(wanted)
-        differing = [name for name in after if after[name] != cells.get(name, "")]
-        if not differing:
-            return Checked(line.number, None, shown)
         if "status" in differing and wanted.status not in DECIDED:
             return Checked(line.number, Verdict.WRONG, shown, problems=[("status", UNDECIDED)])
         return Checked(
@@ -183,11 +186,9 @@ def _objections(subject: Subject, row: Any) -> Iterable[tuple[str, str]]:
     values = {name: getattr(row, name) for name in subject.fields}
     for name, sentence in subject.object_to(values):
         yield subject.column(name), sentence
-    target = "debtor" if "debtor" in subject.fields else "account"
-    if row.status == Decision.MATCHED and getattr(row, target) is None:
-        yield (
-            subject.column(target),
-            "A mapping that is matched names its account; write its code, or ignored as status.",
-        )
+    if row.status == Decision.MATCHED and getattr(row, subject.target) is None:
+        noun = "item" if subject.target == "item" else "account"
+        sentence = f"A mapping that is matched names its {noun}; write its code, or ignored as status."
+        yield subject.column(subject.target), sentence
     if not isinstance(row.effective_from, date):
         yield "effective_from", "Say from which day on it counts."

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, TypeVar
 
+from django.db.models import F, QuerySet
 from import_export.fields import Field
 from import_export.resources import ModelResource
 from import_export.widgets import Widget
@@ -28,9 +29,12 @@ from mappings.models import (
     GLMapping,
     ItemMapping,
     LedgerAccount,
+    ReferenceRow,
     VatCode,
 )
 from mappings.roles import Role
+
+Row = TypeVar("Row", bound=ReferenceRow)
 
 HIGHEST_RATE = 1000
 DECIDED = (Decision.MATCHED.value, Decision.IGNORED.value)
@@ -57,8 +61,8 @@ class Known:
             merchants={row.label: row for row in square.defer("client_secret", "access_token", "refresh_token")},
             locations={place.name: place.location_id for place in places}
             | {place.location_id: place.location_id for place in places},
-            accounts={(row.division_id, row.code): row for row in LedgerAccount.objects.all()},
-            vat_codes={(row.division_id, row.code): row for row in VatCode.objects.all()},
+            accounts=_by_code(LedgerAccount.objects.all()),
+            vat_codes=_by_code(VatCode.objects.all()),
         )
 
     def meet(self, subject: Subject, lines: Iterable[Mapping[str, str]]) -> None:
@@ -66,9 +70,15 @@ class Known:
         column = subject.column(subject.target)
         codes = {restored_text(cells.get(column, "")).strip() for cells in lines} - {""}
         if subject.target == "debtor":
-            self.debtors = {(row.division_id, row.code): row for row in DebtorAccount.objects.filter(code__in=codes)}
+            self.debtors = _by_code(DebtorAccount.objects.filter(code__in=codes))
         elif subject.target == "item":
-            self.items = {(row.division_id, row.code): row for row in ExactItem.objects.filter(code__in=codes)}
+            self.items = _by_code(ExactItem.objects.filter(code__in=codes))
+
+
+def _by_code(rows: QuerySet[Row]) -> dict[tuple[int, str], Row]:
+    """By division and code; of a code that was removed in Exact and made anew the row in use."""
+    in_use_last = rows.order_by(F("gone_at").asc(nulls_last=True), "pk")
+    return {(row.division_id, row.code): row for row in in_use_last}
 
 
 class Cell(Widget):  # type: ignore[misc]  # the library has no types
@@ -132,7 +142,9 @@ class Day(Cell):
 
 
 class Named(Cell):
-    """A row that the cell names. `find(known, text, row)` gives it or None; `missing` says what there is not."""
+    """A row that the cell names. `find(known, text, row)` gives it or None; `missing` says what there is not, without a
+    full stop.
+    """
 
     def __init__(
         self, find: Callable[[Known, str, Mapping[str, Any]], Any], missing: str, *, may_be_empty: bool = False
@@ -146,8 +158,27 @@ class Named(Cell):
             return None
         found = self.find(kwargs["known"], text, row)
         if found is None:
-            raise ValueError(self.missing.format(text or "(empty)"))
+            raise ValueError(self.objection(kwargs["known"], text))
         return found
+
+    def objection(self, known: Known, text: str) -> str:  # noqa: ARG002 - for those who know more
+        return f"{self.missing.format(text or '(empty)')}."
+
+
+class OfDivision(Named):
+    """A row of the line's division, by its code. `rows` is where `Known` has them."""
+
+    def __init__(self, rows: str, missing: str) -> None:
+        super().__init__(_of_division(rows), missing, may_be_empty=True)
+        self.rows = rows
+
+    def objection(self, known: Known, text: str) -> str:
+        """Of a code that another division has, which one: the line or the file is probably meant for that."""
+        held = getattr(known, self.rows)
+        others = [code for code, division in known.divisions.items() if (division.pk, text) in held]
+        if not others:
+            return super().objection(known, text)
+        return f"{self.missing.format(text)}: it is one of division {others[0]}. Write the division's own."
 
 
 def _division(known: Known, text: str, _row: Mapping[str, Any]) -> Division | None:
@@ -173,13 +204,13 @@ class LocationCell(Named):
         return super().clean(value, row, **kwargs) or ""
 
 
-DIVISION = Named(_division, "There is no pinned division {}. Write its number as Exact shows it.")
-ACCOUNT = Named(_of_division("accounts"), "The division has no GL account {}.", may_be_empty=True)
-VAT_CODE = Named(_of_division("vat_codes"), "The division has no VAT code {}.", may_be_empty=True)
-DEBTOR = Named(_of_division("debtors"), "The division has no account {}.", may_be_empty=True)
-ITEM = Named(_of_division("items"), "The division has no item {}.", may_be_empty=True)
-MERCHANT = Named(lambda known, text, _: known.merchants.get(text), "There is no Square connection called {}.")
-LOCATION = LocationCell(_location, "There is no Square location {}.", may_be_empty=True)
+DIVISION = Named(_division, "There is no pinned division {}. Write its number as Exact shows it")
+ACCOUNT = OfDivision("accounts", "The division has no GL account {}")
+VAT_CODE = OfDivision("vat_codes", "The division has no VAT code {}")
+DEBTOR = OfDivision("debtors", "The division has no account {}")
+ITEM = OfDivision("items", "The division has no item {}")
+MERCHANT = Named(lambda known, text, _: known.merchants.get(text), "There is no Square connection called {}")
+LOCATION = LocationCell(_location, "There is no Square location {}", may_be_empty=True)
 
 
 def text(name: str) -> Field:

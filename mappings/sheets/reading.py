@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
@@ -21,7 +23,13 @@ LARGEST_FILE = 20 * 1024 * 1024
 MOST_ROWS = 100_000
 MOST_COLUMNS = 60
 LONGEST_CELL = 10_000
+LONGEST_LINE = MOST_COLUMNS * LONGEST_CELL
 MOST_PARTS, LARGEST_UNPACKED, HIGHEST_RATIO = 100, 200 * 1024 * 1024, 100
+# What a person can wait for while it is read: a second's worth. XLSX is measured unpacked.
+SMALL_CSV, SMALL_UNPACKED = 200_000, 2_000_000
+# More than any table of mappings has: 100,000 lines of 17 columns. A reader takes a second for 50,000 of them.
+MOST_CELLS, PIECE = 2_000_000, 1024 * 1024
+CELL = re.compile(rb"<(?:\w+:)?c[ />]")
 ZIP = b"PK\x03\x04"
 SEPARATORS = ",;\t"
 
@@ -30,6 +38,16 @@ Lines = Iterator[tuple[int, Mapping[str, str]]]
 
 class UnreadableSheet(Exception):
     """The file cannot be read as a table; the message is a sentence for whoever uploaded it."""
+
+
+def is_small(content: bytes) -> bool:
+    """Whether the file is read, or refused, in a moment."""
+    if not content.startswith(ZIP):
+        return len(content) <= SMALL_CSV
+    try:
+        return _unpacked(content) <= SMALL_UNPACKED
+    except UnreadableSheet:
+        return True
 
 
 def lines(content: bytes) -> Lines:
@@ -85,7 +103,7 @@ def _row(number: int, names: Sequence[str], cells: Sequence[str]) -> dict[str, s
 def _from_csv(content: bytes) -> Iterator[tuple[int, Sequence[str]]]:
     text = _decoded(content)
     csv.field_size_limit(LONGEST_CELL * 10)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_separator(text), strict=True)
+    reader = csv.reader(_written(text), delimiter=_separator(text), strict=True)
     before = 0
     while True:
         try:
@@ -98,16 +116,37 @@ def _from_csv(content: bytes) -> Iterator[tuple[int, Sequence[str]]]:
         before = reader.line_num
 
 
+def _written(text: str) -> Iterator[str]:
+    """Line by line; one of millions of cells would take all memory before anybody counts them."""
+    for number, line in enumerate(io.StringIO(text, newline=""), start=1):
+        if len(line) > LONGEST_LINE:
+            raise UnreadableSheet(
+                f"Line {number} is longer than {LONGEST_LINE:,} characters: {MOST_COLUMNS} columns are the most. "
+                "Nothing was read into the books."
+            )
+        yield line
+
+
 def _decoded(content: bytes) -> str:
     encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     try:
         return content.decode(encoding)
     except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
+        line, column = _place(content[: error.start].decode(encoding, "replace"))
+        name = encoding.removesuffix("-sig").upper()
         raise UnreadableSheet(
-            f"Line {line} holds a character that is not UTF-8. Save the file as “CSV UTF-8”, or as XLSX, and upload it "
-            "again."
+            f"Line {line}, column {column}: a character that is not {name}. Save the file as “CSV UTF-8”, or as XLSX, "
+            "and upload it again."
         ) from None
+
+
+def _place(before: str) -> tuple[int, str]:
+    """Line and column in which a text breaks off: the column by its name, in the first line by its number."""
+    separator = _separator(before)
+    rows = before.split("\n")
+    column = rows[-1].count(separator) + 1
+    names = [name.strip(' "\r') for name in rows[0].split(separator)] if len(rows) > 1 else []
+    return len(rows), names[column - 1] if column <= len(names) else str(column)
 
 
 def _separator(text: str) -> str:
@@ -117,22 +156,39 @@ def _separator(text: str) -> str:
 
 
 # --- XLSX ---------------------------------------------------------------------------------------
+# What the library raises on files that are damaged, encrypted, or no table at all. Damaged XML is a SyntaxError.
+DAMAGED = (
+    InvalidFileException, zipfile.BadZipFile, zlib.error, KeyError, ValueError, OSError, RuntimeError, SyntaxError,
+    EOFError,
+)  # fmt: skip
+
+
 def _from_xlsx(content: bytes) -> Iterator[tuple[int, Sequence[str]]]:
-    _check_parts(content)
+    number = 0
     try:
-        book = load_workbook(io.BytesIO(content), read_only=True, data_only=False, keep_links=False)
-    except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
-        raise UnreadableSheet(f"The file cannot be read as XLSX: {error}.") from None
+        if _unpacked(content) > SMALL_UNPACKED:
+            _count_cells(content)
+        for number, cells in _rows(content):
+            yield number, cells
+    except DAMAGED as error:
+        where = f"Line {number + 1}: the" if number else "The"
+        raise UnreadableSheet(f"{where} file cannot be read as XLSX: {str(error)[:200]}.") from None
+
+
+def _rows(content: bytes) -> Iterator[tuple[int, Sequence[str]]]:
+    book = load_workbook(io.BytesIO(content), read_only=True, data_only=False, keep_links=False)
     try:
         if len(book.worksheets) != 1:
             raise UnreadableSheet(f"The file has {len(book.worksheets)} sheets. Keep the one to import.")
-        yield from _cells(book.worksheets[0].iter_rows(max_col=MOST_COLUMNS + 1))
+        table = book.worksheets[0]
+        table.reset_dimensions()  # the size that the file states of itself may leave out lines
+        yield from _cells(table.iter_rows(max_col=MOST_COLUMNS + 1))
     finally:
         book.close()
 
 
-def _check_parts(content: bytes) -> None:
-    """Before anything is unpacked: a small file may hold a very large one."""
+def _unpacked(content: bytes) -> int:
+    """How many bytes it unpacks to, asked before anything is unpacked: a small file may hold a very large one."""
     try:
         parts = zipfile.ZipFile(io.BytesIO(content)).infolist()
     except zipfile.BadZipFile:
@@ -143,6 +199,29 @@ def _check_parts(content: bytes) -> None:
             f"The file unpacks to {unpacked // 1024 // 1024} MB in {len(parts)} parts, more than a table of mappings "
             "can need. It was not opened."
         )
+    return unpacked
+
+
+def _count_cells(content: bytes) -> None:
+    """Looked at before they are parsed, which takes far longer. Raises `UnreadableSheet`."""
+    found = 0
+    with zipfile.ZipFile(io.BytesIO(content)) as parts:
+        for name in parts.namelist():
+            if not name.startswith("xl/worksheets/"):
+                continue
+            with parts.open(name) as part:
+                tail = b""
+                while piece := part.read(PIECE):
+                    whole = tail + piece
+                    # What is cut off at the end of a piece is looked at with the next one.
+                    end = whole.rfind(b"<") if b"<" in whole[-40:] else len(whole)
+                    found += sum(1 for _ in CELL.finditer(whole, 0, end))
+                    tail = whole[end:]
+                    if found > MOST_CELLS:
+                        raise UnreadableSheet(
+                            f"The file has more than {MOST_CELLS:,} cells, more than a table of mappings can have. "
+                            "It was not opened."
+                        )
 
 
 def _cells(rows: Iterable[Iterable[Any]]) -> Iterator[tuple[int, Sequence[str]]]:
@@ -152,6 +231,10 @@ def _cells(rows: Iterable[Iterable[Any]]) -> Iterator[tuple[int, Sequence[str]]]
             if cell.data_type == "f":
                 raise UnreadableSheet(
                     f"Line {number}, column {cell.column_letter}: the cell holds a formula. Paste its value instead."
+                )
+            if cell.data_type == "e":
+                raise UnreadableSheet(
+                    f"Line {number}, column {cell.column_letter}: the cell holds the error {cell.value}. Put it right."
                 )
             cells.append(_text(cell.value))
         yield number, cells

@@ -29,13 +29,13 @@ from mappings.sheets.applying import Impossible, Stale, Writer
 from mappings.sheets.checking import Checked, Checking
 from mappings.sheets.columns import SUBJECTS
 from mappings.sheets.models import SheetImport, SheetRow, State, Verdict
-from mappings.sheets.reading import LARGEST_FILE, UnreadableSheet, lines
+from mappings.sheets.reading import LARGEST_FILE, UnreadableSheet, is_small, lines
 from mappings.signals import mapping_changed
 
 SLICE_SECONDS = 60.0
 CHUNK = 200
-# So many bytes or lines are worked on while the person waits; more by a worker.
-SMALL_FILE, FEW_LINES = 200_000, 500
+# So many lines are written while the person waits; more by a worker.
+FEW_LINES = 500
 ABANDONED = timedelta(minutes=3)
 
 
@@ -50,7 +50,7 @@ def upload(subject: str, *, name: str, content: bytes, by: str) -> SheetImport:
             uploaded_by=by, uploaded_at=now, touched_at=now,
         )  # fmt: skip
         _tell(sheet, "uploaded", digest=sheet.digest, size=len(content))
-    _begin(sheet, at_once=len(content) <= SMALL_FILE)
+    _begin(sheet, at_once=is_small(content))
     return sheet
 
 
