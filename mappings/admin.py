@@ -28,6 +28,8 @@ from mappings.conflicts.pages import ConflictPages
 from mappings.forms import ACCEPT, COLLECTIVE, REST, CustomerForm, ItemForm, RuleForm
 from mappings.models import (
     ClosedPeriod,
+    CostCenter,
+    CostUnit,
     CustomerMapping,
     DebtorAccount,
     Decision,
@@ -443,6 +445,12 @@ class JournalAdmin(ReferenceAdmin):
 @admin.register(PaymentCondition)
 class PaymentConditionAdmin(ReferenceAdmin):
     list_display = ("code", "name", "usable", "division")
+
+
+@admin.register(CostCenter, CostUnit)
+class CostCodeAdmin(ReferenceAdmin):
+    list_display = ("code", "name", "usable", "division")
+    empty = "None has been read from Exact. They are read only while a GL mapping names one."
 
 
 @admin.register(ClosedPeriod)

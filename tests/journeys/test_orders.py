@@ -94,6 +94,7 @@ def test_discounts_are_inside_the_price_and_charges_are_lines_of_their_own(order
     assert (delivery["Description"], cents(head["AmountFC"])) == ("Delivery", 5105)
 
 
+@pytest.mark.accepts("S002-46")
 def test_an_article_nobody_mapped_waits_while_others_go_on_and_resumes_when_it_is_accepted(orders, browser, queue):
     strange, known = orders.place(TOWEL), orders.place()
     orders.till.sell()
@@ -119,6 +120,7 @@ def test_an_article_nobody_mapped_waits_while_others_go_on_and_resumes_when_it_i
     assert orders.shown(orders.heads[-1]) == [("TEA", 1, 826, "2")]
 
 
+@pytest.mark.accepts("S002-46")
 def test_an_article_that_is_ignored_takes_the_item_for_the_rest(orders):
     placed = orders.place(TOWEL)
     orders.run()

@@ -9,6 +9,7 @@ from connections.providers.errors import VendorError
 from connections.sandbox.faults import Fault
 from mappings import items, reference
 from mappings.models import (
+    ClosedPeriod,
     DebtorAccount,
     ExactItem,
     GLMapping,
@@ -18,7 +19,7 @@ from mappings.models import (
     TenderJournal,
     VatCode,
 )
-from tests.journeys.pages import words
+from tests.journeys.pages import press, words
 
 DAY = 24 * 3600
 RULES, CUSTOMERS = "/admin/mappings/glmapping/?trouble=yes", "/admin/mappings/customermapping/?trouble=yes"
@@ -28,7 +29,7 @@ def debtors(division):
     return set(DebtorAccount.objects.filter(division=division, gone_at=None).values_list("name", flat=True))
 
 
-@pytest.mark.accepts("S002-16")
+@pytest.mark.accepts("S002-16", "S004-01")
 def test_the_chart_is_kept_with_type_default_vat_code_and_what_is_blocked(till, division):
     books = till.world.books
     books.block_account("8010")
@@ -45,9 +46,12 @@ def test_the_chart_is_kept_with_type_default_vat_code_and_what_is_blocked(till, 
         for row in books.tables["glaccounts"]
     }  # fmt: skip
     assert kept["8010"][4] is True
+    till.sell()
+    till.next_morning()
+    assert till.calls("exact", "POST", "GLAccounts") == till.calls("exact", "PUT", "GLAccounts") == 0
 
 
-@pytest.mark.accepts("S002-24")
+@pytest.mark.accepts("S002-24", "S004-23")
 def test_vat_codes_are_kept_with_rate_and_type(till, division):
     till.world.books.add_vat_code("7", "VAT seven", percentage=7 / 100, kind="E")
     reference.refresh(division)
@@ -57,6 +61,58 @@ def test_vat_codes_are_kept_with_rate_and_type(till, division):
         row["Code"].strip(): (row["Description"], float(row["Percentage"]), row["Type"])
         for row in till.world.books.tables["vatcodes"]
     }
+
+
+@pytest.mark.accepts("S004-18")
+def test_payment_terms_are_kept_and_stand_on_the_customer_that_has_them(till, division):
+    books = till.world.books
+    books.tables["accounts"].change(books._relation("Museum Oud-West")["ID"], PaymentConditionSales="30")
+    reference.refresh(division)
+
+    kept = {row.code: row.name for row in PaymentCondition.objects.filter(division=division)}
+    assert kept == {row["Code"].strip(): row["Description"] for row in books.tables["paymentconditions"]}
+    assert DebtorAccount.objects.get(name="Museum Oud-West").payment_condition == "30"
+
+
+@pytest.mark.accepts("S004-08")
+def test_cost_centres_and_units_that_rules_name_are_kept_shown_and_booked_on(till, division, browser):
+    GLMapping.objects.filter(division=division, role="revenue").update(cost_center="AMS", cost_unit="SHOP")
+    reference.refresh(division)
+    assert "AMS Amsterdam" in words(browser.get("/admin/mappings/costcenter/"))
+    assert "SHOP Shop" in words(browser.get("/admin/mappings/costunit/"))
+
+    till.sell()
+    till.next_morning()
+    (line,) = [line for line in till.world.books.lines() if line["GLAccountCode"] == "8000"]
+    assert (line["CostCenter"], line["CostUnit"]) == ("AMS", "SHOP")
+
+
+def test_a_period_closed_in_exact_is_known_after_the_button_and_before_a_stale_run(till, division, browser, queue):
+    def shown():
+        return words(browser.get("/admin/mappings/closedperiod/"))
+
+    books = till.world.books
+    assert "No closed period is known" in shown()
+    books.close_period(2026, 1)
+    books.close_period(2026, 2, "70")
+    assert "No closed period is known" in shown()
+
+    with queue.listening():
+        answer = press(browser, division, "reference")
+    assert "A worker reads them now" in words(answer)
+    queue.work()
+    kept = set(ClosedPeriod.objects.values_list("journal", "year", "period"))
+    assert ("70", 2026, 2) in kept
+    assert ("21", 2026, 2) not in kept
+    assert {journal for journal, _, period in kept if period == 1} == {row["Code"] for row in books.tables["journals"]}
+    assert "1 Jan 2026" in shown()
+
+    books.reopen_period(2026, 1)
+    books.reopen_period(2026, 2, "70")
+    till.run_after(hours=1)  # read an hour ago: not asked again
+    assert "1 Jan 2026" in shown()
+    till.run_after(hours=25)
+    assert "No closed period is known" in shown()
 
 
 def test_a_division_in_which_nothing_changed_costs_the_same_few_calls_however_large(till, division, calls):
