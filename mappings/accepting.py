@@ -96,7 +96,7 @@ def _accept_one(row: Any, fill: Callable[[Any, dict[str, Any]], str], *, by: str
     if wrong := fill(row, chosen):
         return wrong
     row.status, row.decided_by, row.decided_at = Decision.MATCHED, by, clock.now()
-    evidence = f"{chosen['score'] // 10} %: {', '.join(chosen['agrees'])}"
+    evidence = f"{chosen['score'] // 10} %: {', '.join(map(suggestions.unnamed, chosen['agrees']))}"
     row.reason = f"{reason} ({evidence})" if reason else f"Suggestion accepted, {evidence}"
     if wrong := _objection(row, by=by):
         return wrong

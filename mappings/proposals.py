@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Prefetch, Q
+from django.db.models import Prefetch, Q, QuerySet
 
 from audit import trail
 from audit.trail import Fact
@@ -81,15 +81,20 @@ def _met(customer: Customer | None, directory: Directory, division: Division) ->
 
 def directory_of(division: Division) -> Directory:
     """Everybody in Exact who can be sold to. Of accounts that finance called the same party, the one to be used."""
-    still_there = DebtorContact.objects.filter(Q(ends=None) | Q(ends__gte=clock.now().date()))
     rows = DebtorAccount.objects.filter(division=division, gone_at=None, is_blocked=False)
     is_double = Q(same_as__isnull=False, same_as__gone_at=None, same_as__is_blocked=False)
-    rows = rows.filter(~is_double).prefetch_related(Prefetch("contacts", still_there, to_attr="people"))
-    return Directory(exact_party(row, division.country, row.people) for row in rows.iterator(1_000))
+    return Directory(exact_party(row, division.country) for row in with_people(rows.filter(~is_double)).iterator(1_000))
 
 
-def exact_party(row: DebtorAccount, home: str, people: Iterable[DebtorContact] = ()) -> Party:
-    """`home`: the division's country, for customers that name none."""
+def with_people(rows: QuerySet[DebtorAccount]) -> QuerySet[DebtorAccount]:
+    """With their contacts that are still there, in one statement more: what `exact_party` compares too."""
+    still_there = DebtorContact.objects.filter(Q(ends=None) | Q(ends__gte=clock.now().date()))
+    return rows.prefetch_related(Prefetch("contacts", still_there, to_attr="people"))
+
+
+def exact_party(row: DebtorAccount, home: str) -> Party:
+    """`home`: the division's country, for customers that name none. Its people where they were read `with_people`."""
+    people: Iterable[DebtorContact] = getattr(row, "people", ())
     return Party(
         id=row.remote_id, code=row.code, name=row.name, vat_number=row.vat_number, email=row.email, phone=row.phone,
         registration=row.registration_number, street=row.address, postcode=row.postcode, country=row.country or home,

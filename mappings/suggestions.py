@@ -84,6 +84,11 @@ def facts(party: Party) -> dict[str, str]:
     }
 
 
+def unnamed(agreement: str) -> str:
+    """What agrees, without the name of the contact whose it is: for what is kept for ever."""
+    return next((word for word in OF_CONTACT.values() if agreement.startswith(word)), agreement)
+
+
 def reached_by(party: Party) -> dict[tuple[str, str], Person]:
     """(e-mail or phone, as it is compared) -> the contact who has it; of several the first."""
     found: dict[tuple[str, str], Person] = {}

@@ -28,6 +28,7 @@ from mappings.roles import ACCOUNT_TYPES, Role
 from mappings.suggestions import Party
 
 FOUND = 5
+SHOWN_PEOPLE = 3
 # Open customers that are compared with one of them; the newest.
 COMPARED = 300
 Row = TypeVar("Row", bound=ReferenceRow)
@@ -91,7 +92,7 @@ def _evidence(row: Any) -> dict[str, dict[str, Any]]:
 
 # --- Customers -----------------------------------------------------------------------------------
 def _customer(row: CustomerMapping, query: str) -> Board:
-    rows = DebtorAccount.objects.filter(division=row.division_id)
+    rows = proposals.with_people(DebtorAccount.objects.filter(division=row.division_id))
     wanted = Q(code__istartswith=query) | Q(name__icontains=query) | Q(email__iexact=query) | Q(vat_number=query)
     likely, found = _candidates(row, rows, query, wanted)
     debtors = [*likely, *found]
@@ -163,6 +164,7 @@ def _debtor_cells(ours: Party, debtor: DebtorAccount, conditions: Mapping[str, s
     condition = debtor.payment_condition
     return {
         "Name": Cell(debtor.name, said[suggestions.NAME]),
+        "Contact": Cell(", ".join(person.name for person in getattr(debtor, "people", ())[:SHOWN_PEOPLE])),
         "VAT number": Cell(debtor.vat_number, said["VAT number"]),
         "Chamber of commerce": Cell(debtor.registration_number, said["chamber of commerce"]),
         "E-mail": Cell(debtor.email, said["e-mail"]),

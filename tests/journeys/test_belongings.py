@@ -7,13 +7,14 @@ from dataclasses import replace
 import pytest
 from django.contrib.auth.models import Permission, User
 
+from audit.models import AuditEntry
 from connections.sandbox.exact import masters, stock
 from connections.sandbox.faults import Fault
 from mappings import items, proposals, reference
 from mappings.belongings import DebtorAddress, DebtorContact, SalesPrice, SupplierPrice
 from mappings.models import CustomerMapping, DebtorAccount, ExactItem
 from mappings.suggestions import Party
-from tests.journeys.pages import page_of, words
+from tests.journeys.pages import page_of, press, words
 
 HOTEL, STUDIO = "Hotel Prinsengracht", "Studio Noord"
 
@@ -127,6 +128,45 @@ def test_whom_a_contact_ordered_for_is_proposed_with_the_contact_as_evidence(peo
     (candidate,) = row.candidates
     assert (candidate["name"], candidate["agrees"]) == (HOTEL, ["e-mail of contact Anna de Vries"])
     assert "e-mail of contact Anna de Vries" in words(browser.get(page_of(row)))
+
+
+def test_a_contact_of_two_customers_makes_a_conflict_whose_page_says_so(peopled, division, browser):
+    contact(peopled.world.books, STUDIO, "Anna", "de Vries", Email="anna@work.example")
+    reference.refresh(division)
+    customer = peopled.world.sandbox.square.add_customer(company_name="De Vries", email_address="anna@work.example")[
+        "id"
+    ]
+    peopled.sell(customer_id=customer)
+    peopled.next_morning()
+
+    row = CustomerMapping.objects.get(square_customer_id=customer)
+    assert row.status == "conflict"
+    shown = words(browser.get(page_of(row, "resolve")))
+    assert shown.count("e-mail of contact Anna de Vries") == 2
+    assert "Anna de Vries, Bas Bos" in shown
+
+
+def test_the_name_of_a_contact_stays_out_of_the_audit_trail(peopled, division, browser):
+    books = peopled.world.books
+    books.tables["accounts"].change(books._relation(HOTEL)["ID"], Postcode="1012 LG", AddressLine1="Damrak 1")
+    reference.refresh(division)
+    customer = peopled.world.sandbox.square.add_customer(
+        company_name=HOTEL,
+        email_address="anna@work.example",
+        address={"address_line_1": "Damrak 1", "postal_code": "1012LG"},
+    )["id"]
+    peopled.sell(customer_id=customer)
+    peopled.next_morning()
+    row = CustomerMapping.objects.get(square_customer_id=customer)
+
+    press(browser, row, "accept")
+
+    row.refresh_from_db()
+    assert (row.status, row.debtor.name) == ("matched", HOTEL)
+    assert "e-mail of contact" in row.reason
+    told = AuditEntry.objects.get(verb="customermapping.changed", subject_id=row.pk)
+    assert "e-mail of contact" in told.detail["reason"]
+    assert "Vries" not in str(told.detail)
 
 
 def test_a_contact_who_left_is_shown_and_proves_nothing(peopled, division):
