@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import models, transaction
 
@@ -20,7 +20,7 @@ from connections import clock
 from sync import lifecycle
 from sync.grip import Grip
 from sync.lifecycle import ItemState, LegState
-from sync.models import Leg, SyncItem
+from sync.models import SyncItem
 
 BATCH = 200
 # A leg that nothing is under way for: it is over, or ready for an entry.
@@ -97,18 +97,29 @@ def _by_model(rows: Iterable[models.Model]) -> list[tuple[type[models.Model], li
     return list(grouped.items())
 
 
+class _Item(NamedTuple):
+    """A record as it is shown now."""
+
+    pk: int
+    state: str
+    source_id: str
+    problem_kind: str
+    problem: str
+
+
+class _Leg(NamedTuple):
+    state: str
+    problem_kind: str
+    problem_subject: str
+    problem: str
+
+
 def show_least_advanced(item_ids: set[int], *, at: datetime) -> list[Fact]:
     """Let each item show its least advanced leg and that leg's problem; returns a fact per item that changed."""
-    if not item_ids:
-        return []
-    legs = _legs_of(item_ids)
     facts: list[Fact] = []
     targets: dict[tuple[ItemState, str, str, str], list[int]] = {}
-    for item in SyncItem.objects.filter(pk__in=item_ids).only("id", "state", "source_id", "problem_kind", "problem"):
-        if item.state in {ItemState.DISMISSED, ItemState.EXTRACTED}:
-            continue
-        held = legs.get(item.pk, [])
-        if _waits_itself(item, held):
+    for item, held in _with_legs(item_ids).items():
+        if item.state in {ItemState.DISMISSED, ItemState.EXTRACTED} or _waits_itself(item, held):
             continue
         target = _shown(held)
         if (item.state, item.problem_kind, item.problem) != (target[0], target[1], target[3]):
@@ -123,20 +134,27 @@ def show_least_advanced(item_ids: set[int], *, at: datetime) -> list[Fact]:
     return facts
 
 
-def _legs_of(item_ids: set[int]) -> dict[int, list[Leg]]:
-    legs: dict[int, list[Leg]] = {}
-    rows = Leg.objects.filter(item__in=item_ids).only("item", "state", "problem_kind", "problem_subject", "problem")
-    for leg in rows:
-        legs.setdefault(leg.item_id, []).append(leg)
-    return legs
+def _with_legs(item_ids: set[int]) -> dict[_Item, list[_Leg]]:
+    """The items with their legs, oldest first, in one statement and without models: it runs at every step."""
+    if not item_ids:
+        return {}
+    found: dict[_Item, list[_Leg]] = {}
+    columns = (*_Item._fields, *(f"legs__{name}" for name in _Leg._fields))
+    rows = SyncItem.objects.filter(pk__in=item_ids).order_by("pk", "legs__pk")
+    for row in rows.values_list(*columns):
+        own, leg = row[: len(_Item._fields)], row[len(_Item._fields) :]
+        held = found.setdefault(_Item._make(own), [])
+        if leg[0] is not None:  # a record without legs comes with none of their columns
+            held.append(_Leg._make(leg))
+    return found
 
 
-def _waits_itself(item: SyncItem, legs: Sequence[Leg]) -> bool:
+def _waits_itself(item: _Item, legs: Sequence[_Leg]) -> bool:
     """For a reason of the record as a whole, which no leg tells: one of its legs moving on does not end it."""
     return item.state == ItemState.WAITING and item.problem not in {leg.problem for leg in legs}
 
 
-def _shown(legs: Sequence[Leg]) -> tuple[ItemState, str, str, str]:
+def _shown(legs: Sequence[_Leg]) -> tuple[ItemState, str, str, str]:
     state = lifecycle.item_state(LegState(leg.state) for leg in legs)
     stuck = [leg for leg in legs if leg.state in {LegState.WAITING, LegState.REFUSED}]
     if state is not ItemState.WAITING and all(leg.state in AT_REST for leg in legs):
@@ -150,6 +168,6 @@ def _shown(legs: Sequence[Leg]) -> tuple[ItemState, str, str, str]:
     return state, worst.problem_kind, worst.problem_subject, worst.problem
 
 
-def item_fact(item: SyncItem, state: ItemState, *, problem: str = "") -> Fact:
+def item_fact(item: SyncItem | _Item, state: ItemState, *, problem: str = "") -> Fact:
     detail = {"before": item.state, "problem": problem} if problem else {"before": item.state}
     return Fact(f"item.{state}", "item", item.pk, item.source_id, item.source_id, detail=detail)

@@ -190,8 +190,12 @@ def _cut(item: SyncItem, name: str, record: Record) -> str:
 
 def _storable(payload: Mapping[str, Any]) -> dict[str, Any]:
     """As JSON holds it. A number with a fraction, which no record of Square should have, becomes text."""
-    stored: dict[str, Any] = json.loads(json.dumps(payload, default=str))
-    return stored
+    try:
+        json.dumps(payload)
+    except TypeError:
+        stored: dict[str, Any] = json.loads(json.dumps(payload, default=str))
+        return stored
+    return dict(payload)
 
 
 def _read_fact(record: Record, item: SyncItem | None) -> Fact:

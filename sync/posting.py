@@ -10,7 +10,7 @@ import hashlib
 import random
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db.models import Q, QuerySet
 
@@ -111,7 +111,9 @@ def send_drafts(work: Work, flow: Flow) -> None:
     """Send what is drafted and due, in order."""
     last = 0
     while batch := list(_drafts(work).filter(pk__gt=last).order_by("id")[:50]):
+        frozen_legs = _legs_of(batch)
         for posting in batch:
+            posting.frozen_legs = frozen_legs.get(posting.pk, [])  # type: ignore[attr-defined]  # for its outcome
             try:
                 deliver(work, flow, posting)
             except EndpointRests as rest:
@@ -266,13 +268,34 @@ def _move(work: Work, posting: Posting, after: PostingState, *, sentence: str, *
 
 
 def _move_legs(outcome: Outcome, posting: Posting, before: LegState, after: LegState, **changes: Any) -> None:
-    """All legs of an entry in one UPDATE, with a fact each; their items follow."""
-    legs = list(posting.legs.filter(state=before).values_list("pk", "reference", "item_id", "item__source_id"))
+    """All legs of an entry in one UPDATE, with a fact each; their items follow. Legs that were read with the entry are
+    not read again: had one of them moved since, the count would not agree and the outcome would be dropped.
+    """
+    legs = getattr(posting, "frozen_legs", None)
+    if legs is None or before is not LegState.POSTING:
+        legs = _legs_of([posting], before).get(posting.pk, [])
     outcome.moves.append(Move(Leg, {"posting": posting.pk}, before, after, changes, count=len(legs)))
-    outcome.touched |= {item for _, _, item, _ in legs}
+    outcome.touched |= {leg.item for leg in legs}
     detail = {"entry": posting.reference, **({"problem": changes["problem"]} if "problem" in changes else {})}
     division = posting.division.code
-    outcome.facts += [Fact(f"leg.{after}", "leg", pk, ref, source, division, detail) for pk, ref, _, source in legs]
+    outcome.facts += [Fact(f"leg.{after}", "leg", leg.pk, leg.reference, leg.source, division, detail) for leg in legs]
+
+
+class _FrozenLeg(NamedTuple):
+    """A leg of an entry, with its record and that one's id in the source."""
+
+    pk: int
+    reference: str
+    item: int
+    source: str
+
+
+def _legs_of(postings: Sequence[Posting], state: LegState = LegState.POSTING) -> dict[int, list[_FrozenLeg]]:
+    rows = Leg.objects.filter(posting__in=[posting.pk for posting in postings], state=state).order_by("pk")
+    found: dict[int, list[_FrozenLeg]] = {}
+    for posting, *leg in rows.values_list("posting", "pk", "reference", "item", "item__source_id"):
+        found.setdefault(posting, []).append(_FrozenLeg._make(leg))
+    return found
 
 
 def _fact(posting: Posting, state: str, **detail: Any) -> Fact:
