@@ -1,9 +1,9 @@
 """Plan, approve, post: a run writes down what it would book; once approved, exactly that is booked.
 
 Planning freezes nothing: records stay as they are, so an unapproved plan holds nobody up. What a plan needs in order to
-refuse what changed meanwhile is kept with each entry (`fingerprints`). Carrying a plan out drafts its entries one by
-one, each with the entry's own decision in the same transaction, so a worker that dies anywhere leaves every entry
-either planned or drafted once; from there the posting of every entry is the same.
+refuse what changed meanwhile is kept with each entry (`fingerprints`). Carrying a plan out drafts its entries, some at
+a time, each with its own decision in the same transaction, so a worker that dies anywhere leaves every entry either
+planned or drafted once; from there the posting of every entry is the same.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from sync.fingerprints import Part, Reference
 from sync.flows.base import Draft, Flow, Work
 from sync.lifecycle import ItemState, LegState, PlannedState, PostingState, RunState
 from sync.models import Leg, Plan, PlannedEntry, Posting, SyncItem, SyncLane, SyncRun
+from sync.portions import portions
 
 READ = ("read", "read again", "anew", "resolve", "introduce", "introduce items", "introduce rules")
 # Last, so that what is wrong with an order never holds the books up. Orders move nothing, so nobody approves them.
@@ -38,6 +39,8 @@ IN_BOOKS = (PostingState.POSTED, PostingState.CONFIRMED, PostingState.REVERSED)
 # Entries that are read back together when the ledger is compared. Reference: README, Decisions.
 READ_BACK = 30
 MOST_ITEMS = 500
+# Legs of planned entries that are held against the plan, and frozen, together.
+TOGETHER = 100
 
 
 def phases_of(run: SyncRun) -> Sequence[str]:
@@ -217,8 +220,9 @@ def carry_out(work: Work, flow: Flow) -> None:
         for stage in ("undo",) if run.purpose == "undo" else flow.stages:
             entries = PlannedEntry.objects.filter(run=run, stage=stage, state=PlannedState.PLANNED)
             reference = Reference(work.lane.division)
-            for entry in entries.select_related("run__lane", "run__plan", "again", "reverses"):
-                decide(work, flow, entry, reference)
+            rows = entries.select_related("run__lane", "run__plan", "again", "reverses")
+            for together in portions(rows, weight=lambda entry: len(entry.leg_ids), most=TOGETHER):
+                decide(work, flow, together, reference)
                 work.breathe()
             posting.send_drafts(work, flow)
         _close(work, run)
@@ -235,8 +239,9 @@ def send_left(work: Work, flow: Flow) -> None:
     posting.send_drafts(work, flow)
 
 
-def handed_over(entry: PlannedEntry) -> Move:
-    return Move(PlannedEntry, {"pk": entry.pk}, PlannedState.PLANNED, PlannedState.POSTED)
+def handed_over(planned: Sequence[PlannedEntry]) -> Move:
+    where = {"pk__in": [entry.pk for entry in planned]}
+    return Move(PlannedEntry, where, PlannedState.PLANNED, PlannedState.POSTED, count=len(planned))
 
 
 def refuse(work: Work, entry: PlannedEntry, reason: str, *, anew: Sequence[SyncItem] = ()) -> None:

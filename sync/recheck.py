@@ -1,8 +1,8 @@
-"""An entry of an approved plan, held against what it would be now: booked only when it is still the same."""
+"""Entries of an approved plan, held against what they would be now: booked only when they are still the same."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 
 from mappings.bookkeeping.correction import place_of
 from mappings.bookkeeping.legs import Document, LegKind, LegPlan
@@ -38,21 +38,33 @@ class NotYet(Exception):
     """A sale that the entry settles is on its way: the entry is decided once that is through."""
 
 
-def carry_out(work: Work, flow: Flow, entry: PlannedEntry, reference: Reference) -> None:
-    """Draft the planned entry, or refuse it with what changed."""
-    try:
-        draft = _as_planned(work, flow, entry, reference)
-    except NotYet:
-        return
-    except Changed as change:
-        plans.refuse(work, entry, str(change), anew=change.anew)
-    else:
-        posting.draft(work, [draft], also=[plans.handed_over(entry)])
+def carry_out(work: Work, flow: Flow, planned: Sequence[PlannedEntry], reference: Reference) -> None:
+    """Draft these entries of one stage of a plan, or refuse them with what changed. They are read together and those
+    that are still the same are frozen together; whatever moves meanwhile is refused by the database.
+    """
+    held, taken = _held(planned), _taken(work, planned)
+    agreed: list[tuple[PlannedEntry, Draft]] = []
+    for entry in planned:
+        try:
+            legs = _legs(entry, held)
+            _check_free(entry, taken)
+            agreed.append((entry, _as_planned(work, flow, entry, reference, legs)))
+        except NotYet:
+            continue
+        except Changed as change:
+            # In their order: a refusal may send records back that later entries of the plan hold too.
+            _freeze(work, agreed)
+            agreed = []
+            plans.refuse(work, entry, str(change), anew=change.anew)
+    _freeze(work, agreed)
 
 
-def _as_planned(work: Work, flow: Flow, entry: PlannedEntry, reference: Reference) -> Draft:
-    legs = _legs(entry)
-    _check_free(entry)
+def _freeze(work: Work, agreed: Sequence[tuple[PlannedEntry, Draft]]) -> None:
+    if agreed:
+        posting.draft(work, [draft for _, draft in agreed], also=[plans.handed_over([entry for entry, _ in agreed])])
+
+
+def _as_planned(work: Work, flow: Flow, entry: PlannedEntry, reference: Reference, legs: list[Leg]) -> Draft:
     if entry.document != Document.SALES_ENTRY:
         legs = _numbered(work, legs)
     draft = entries.entry_of(work, legs, group=entry.group, ordinal=entry.ordinal, again=entry.again)
@@ -67,15 +79,20 @@ def _as_planned(work: Work, flow: Flow, entry: PlannedEntry, reference: Referenc
     return draft
 
 
-def _legs(entry: PlannedEntry) -> list[Leg]:
+def _held(planned: Iterable[PlannedEntry]) -> Mapping[int, Leg]:
+    """Every leg of these entries as it is now, with its record."""
+    ids = [pk for entry in planned for pk in entry.leg_ids]
+    rows = Leg.objects.filter(pk__in=ids).select_related("location", "item", "posting").order_by("pk")
+    return {leg.pk: leg for leg in rows.defer("item__payload", "posting__body")}
+
+
+def _legs(entry: PlannedEntry, held: Mapping[int, Leg]) -> list[Leg]:
     """The entry's legs in their order. Raises `Changed` when one of them is not ready any more."""
-    rows = Leg.objects.filter(pk__in=entry.leg_ids).select_related("location", "item", "posting").defer("item__payload")
-    found = {leg.pk: leg for leg in rows}
     for pk in entry.leg_ids:
-        leg = found.get(pk)
+        leg = held.get(pk)
         if leg is None or leg.state != LegState.READY:
             raise Changed(_not_ready(leg))
-    return [found[pk] for pk in entry.leg_ids]
+    return [held[pk] for pk in entry.leg_ids]
 
 
 def _not_ready(leg: Leg | None) -> str:
@@ -86,11 +103,18 @@ def _not_ready(leg: Leg | None) -> str:
     return f"A record of it waits now: {leg.problem}"
 
 
-def _check_free(entry: PlannedEntry) -> None:
+def _taken(work: Work, planned: Iterable[PlannedEntry]) -> Set[str]:
+    """Which of the references that were planned an entry has by now."""
+    names = [entry.reference for entry in planned]
+    rows = Posting.objects.filter(division=work.lane.division_id, reference__in=names)
+    return set(rows.values_list("reference", flat=True))
+
+
+def _check_free(entry: PlannedEntry, taken: Set[str]) -> None:
     if entry.again:
         if entry.again.state != PostingState.REFUSED:
             raise Changed(f"Entry {entry.again.reference} was sent again meanwhile.")
-    elif Posting.objects.filter(division=entry.run.lane.division_id, reference=entry.reference).exists():
+    elif entry.reference in taken:
         raise Changed("Another entry of the same day and group was booked meanwhile, under the number planned for it.")
 
 

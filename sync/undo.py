@@ -240,8 +240,14 @@ def _hashes(undoing: Undoing, division: Reference) -> dict[str, str]:
 
 
 # --- Carrying it out ------------------------------------------------------------------------------
-def carry_out(work: Work, flow: Flow, entry: PlannedEntry, division: Reference) -> None:  # noqa: ARG001
-    """Draft one reversing entry, or refuse it with what changed since the plan."""
+def carry_out(work: Work, flow: Flow, planned: Sequence[PlannedEntry], division: Reference) -> None:  # noqa: ARG001
+    """Draft each reversing entry, or refuse it with what changed, one by one: the next may rest on it."""
+    for entry in planned:
+        _decide(work, entry, division)
+        work.breathe()
+
+
+def _decide(work: Work, entry: PlannedEntry, division: Reference) -> None:
     row = entry.reverses
     legs = _standing(row) if row else []
     if row is None or [leg.pk for leg in legs] != entry.leg_ids:
@@ -267,7 +273,7 @@ def _draft(work: Work, entry: PlannedEntry, undoing: Undoing) -> None:
     count = len(undoing.legs)
     outcome = Outcome(
         moves=[
-            plans.handed_over(entry),
+            plans.handed_over([entry]),
             Move(Leg, where, LegState.CONFIRMED, LegState.REVERSING, marked, count=count),
         ],
         created=[row, *undoing.reversals],
