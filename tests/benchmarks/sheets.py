@@ -8,11 +8,15 @@ import os
 import resource
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from tests.benchmarks import stage
 from tests.benchmarks.pipeline import KILOBYTE
+from tests.benchmarks.results import FLAT, MEGABYTE, Row, at_most
+
+SMALL, LARGE = 5_000, 50_000
 
 COLUMNS = (
     "division", "square_connection", "square_customer_id", "square_name", "exact_account", "status", "effective_from",
@@ -21,15 +25,41 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """Seconds of each step; `locked` is the longest time a write transaction stood open; `peak` in bytes."""
+    """Seconds of each step, and of our own CPU for all; `locked` is the longest time a write transaction stood open;
+    `peak` in bytes.
+    """
 
     lines: int
     checking: float
     writing: float
     undoing: float
+    cpu: float
     locked: float
     peak: int
     written: int
+
+
+def rows(*, is_quick: bool) -> list[Row]:
+    """What a large file costs, and what of that grows with it."""
+    small = measure(SMALL)
+    return [*_rows(small)] if is_quick else [*_rows(small), *_rows(large := measure(LARGE)), _growth(small, large)]
+
+
+def _rows(one: Imported) -> Iterator[Row]:
+    name, is_large = f"{one.lines:,} lines of customer mappings:", one.lines == LARGE
+    both = round(one.checking + one.writing, 1)
+    yield at_most(f"{name} checked and written", both, "s", 60 if is_large else None)
+    yield Row(f"{name} of which checked", round(one.checking, 1), "s")
+    yield Row(f"{name} taken back", round(one.undoing, 1), "s")
+    yield Row(f"{name} our own CPU for all three", round(one.cpu, 1), "s")
+    yield at_most(f"{name} longest write transaction", round(one.locked, 2), "s", 2)
+    yield at_most(f"{name} not written", one.lines - one.written, "", 0)
+    yield Row(f"{name} peak memory", round(one.peak / MEGABYTE, 1), "MB")
+
+
+def _growth(small: Imported, large: Imported) -> Row:
+    name = f"mappings: memory at {large.lines:,} lines against {small.lines:,}"
+    return at_most(name, round(large.peak / small.peak, 2), "x", FLAT)
 
 
 def measure(lines: int) -> Imported:
@@ -80,7 +110,7 @@ def run(content: bytes) -> dict[str, Any]:
     from mappings.models import CustomerMapping
     from mappings.sheets import work
 
-    locks = Locks()
+    locks, spent = Locks(), time.process_time()
     began = time.monotonic()
     sheet = work.upload("customermapping", name="bench.csv", content=content, by="bench")
     checking = _rested(sheet, began)
@@ -92,7 +122,7 @@ def run(content: bytes) -> dict[str, Any]:
     work.undo(sheet, by="bench")
     undoing = _rested(sheet, began)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * KILOBYTE
-    found = {"checking": checking, "writing": writing, "undoing": undoing}
+    found = {"checking": checking, "writing": writing, "undoing": undoing, "cpu": time.process_time() - spent}
     return {**found, "locked": locks.longest, "peak": peak, "written": written}
 
 

@@ -24,6 +24,7 @@ def rows(months: Mapping[int, Month]) -> list[Row]:
 
 def _costs(month: Month) -> Iterator[Row]:
     name, is_large = _name(month), month.payments == LARGE
+    yield from _run(f"{name} booked in one run:", month.booked, 60 if is_large else None)
     yield from _run(f"{name} plan, with reading and resolving:", month.plan, None)
     yield from _run(f"{name} plan of records held, nothing sent:", month.again, 10 if is_large else None)
     yield from _run(f"{name} approved and posted:", month.posted, None)
