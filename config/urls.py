@@ -9,6 +9,7 @@ urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("accounts/", include("allauth.urls")),
     path("connections/", include("connections.urls")),
+    path("webhooks/", include("connections.webhook_urls")),
     path("i18n/", include("django.conf.urls.i18n")),
     path("healthz", healthz.healthz),
     path("healthz/live", healthz.live),

@@ -8,6 +8,12 @@ from django.db import models
 from django.db.models import Q
 
 from connections.fields import SealedTextField
+from connections.webhook_models import WebhookEvent, WebhookSubscription, WebhookTally
+
+__all__ = [
+    "CallBudget", "Connection", "ConsentState", "Division", "ErrorBudget", "Location", "VendorCall", "WebhookEvent",
+    "WebhookSubscription", "WebhookTally",
+]  # fmt: skip
 
 
 class Connection(models.Model):
@@ -62,6 +68,14 @@ class Connection(models.Model):
         help_text="Book in whatever division the Exact user last opened. Off: lanes keep the division they were given.",
     )
 
+    # Square's signature key of the one subscription, or the webhook secret of the app at Exact. The former one is taken
+    # for a while after a change: what is on its way, or tried again, was signed with it.
+    webhook_secret = SealedTextField(blank=True, null=True)
+    former_webhook_secret = SealedTextField(blank=True, null=True, editable=False)
+    former_webhook_secret_until = models.DateTimeField(null=True, blank=True, editable=False)
+    personal_access_token = SealedTextField("the application's personal access token", blank=True, null=True)
+    usual_quiet = models.DurationField("usually silent for at most", null=True, blank=True, editable=False)
+
     status = models.CharField(max_length=20, choices=Status, default=Status.NEW, editable=False)
     status_reason = models.TextField(blank=True, editable=False)
     status_changed_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -111,6 +125,10 @@ class Division(models.Model):
     held_at = models.DateTimeField(null=True, blank=True, editable=False)
     read_at = models.DateTimeField("last read", null=True, blank=True, editable=False)
     reference_read_at = models.DateTimeField("reference data read", null=True, blank=True, editable=False)
+    reference_changed_at = models.DateTimeField(
+        null=True, blank=True, editable=False,
+        help_text="When Exact last told that an account, a code or an item changed that was not read since.",
+    )  # fmt: skip
     items_read_at = models.DateTimeField("items read", null=True, blank=True, editable=False)
     versions_since = models.CharField(
         max_length=60, blank=True, editable=False,
