@@ -16,6 +16,7 @@ from urllib.parse import urlencode
 
 from connections.sandbox.clock import SandboxClock
 from connections.sandbox.control import Control
+from connections.sandbox.courier import Courier
 from connections.sandbox.exact import ExactSandbox
 from connections.sandbox.faults import Fault, Faults
 from connections.sandbox.log import RequestLog, RequestLogEntry
@@ -65,8 +66,9 @@ class Sandbox:
         self.log = RequestLog(log_limit)
         self.faults = Faults(seed)
         self.lock = RLock()
-        self.square: SquareSandbox = SquareSandbox(clock=self.clock, log=self.log, seed=seed)
-        self.exact = ExactSandbox(clock=self.clock, log=self.log, seed=seed)
+        self.courier = Courier(self.clock, seed, packing=self.lock)
+        self.square: SquareSandbox = SquareSandbox(clock=self.clock, log=self.log, seed=seed, courier=self.courier)
+        self.exact = ExactSandbox(clock=self.clock, log=self.log, seed=seed, courier=self.courier)
         self._control = Control(self)
         self._late: list[_Late] = []
 

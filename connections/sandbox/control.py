@@ -9,6 +9,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from connections.sandbox.courier import Trick
 from connections.sandbox.faults import Fault
 from connections.sandbox.wire import Request, Response
 
@@ -40,6 +41,9 @@ class Control:
             ("GET", "faults"): self._faults,
             ("DELETE", "faults"): self._disarm,
             ("GET", "ledger"): self._ledger,
+            ("GET", "webhooks"): self._deliveries,
+            ("POST", "webhooks"): self._play,
+            ("POST", "webhooks/deliver"): self._deliver,
         }
 
     def handle(self, request: Request) -> Response:
@@ -108,6 +112,21 @@ class Control:
     def _disarm(self, _request: Request) -> object:
         self._sandbox.faults.clear()
         return []
+
+    def _deliveries(self, request: Request) -> object:
+        """The last attempts to deliver a webhook, and how many wait for their next one."""
+        courier = self._sandbox.courier
+        attempts = [asdict(attempt) for attempt in courier.attempts][-int(request.parameter("limit") or 200) :]
+        return {"attempts": attempts, "pending": courier.pending, "given_up": courier.given_up}
+
+    def _play(self, request: Request) -> object:
+        """`{"kind": "duplicate", "system"?: "square", "times"?: 3, "seconds"?: 60}`."""
+        trick = Trick(**self._arguments(request))
+        self._sandbox.courier.play(trick)
+        return asdict(trick)
+
+    def _deliver(self, _request: Request) -> object:
+        return {"attempts": self._sandbox.courier.deliver_due()}
 
     def _ledger(self, request: Request) -> object:
         site = self._sandbox.exact.site(request.parameter("region") or "nl")

@@ -106,8 +106,10 @@ class SandboxServer:
         self.exact_url = f"{self.base_url}/exact/{{region}}"
         self._thread = Thread(target=self._server.serve_forever, args=(0.05,), name="sandbox", daemon=True)
         self._thread.start()
+        sandbox.courier.start()
 
     def stop(self) -> None:
+        self.sandbox.courier.stop()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join(timeout=5)

@@ -29,6 +29,7 @@ class App:
     limits: Limits = field(default_factory=Limits)
     loopback_redirect: bool = False
     mandatory_filtering: bool = False
+    webhook_secret: str = "sandbox-webhook-secret"  # noqa: S105 - worth nothing anywhere else
 
     def may(self, scope: str, method: str) -> bool:
         if self.scopes is None or not scope or scope in self.scopes:

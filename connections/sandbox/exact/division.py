@@ -53,6 +53,7 @@ _TABLES: dict[str, tuple[str, tuple[str, ...]]] = {
     "salesorderlines": ("ID", ("OrderID",)),
     "quotations": ("QuotationID", ("YourRef", "QuotationNumber")),
     "quotationlines": ("ID", ("QuotationID",)),
+    "webhooksubscriptions": ("ID", ("Topic",)),
     "documents": ("ID", ("Subject", "FinancialTransactionEntryID")),
     "documentattachments": ("ID", ("Document",)),
     "deleted": ("Timestamp", ()),

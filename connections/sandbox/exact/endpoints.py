@@ -6,11 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from connections.sandbox.exact import files, ledger, masters, orders, sales, statements, stock
+from connections.sandbox.exact import files, hooks, ledger, masters, orders, sales, statements, stock
 from connections.sandbox.exact.store import Row
 
 if TYPE_CHECKING:
     from connections.sandbox.exact.division import ExactDivision
+    from connections.sandbox.exact.service import Call
 
 # Endpoints that show the table of another one.
 _TABLES = {
@@ -47,6 +48,8 @@ class Writer:
     create: Callable[[ExactDivision, Row], Row] | None = None
     change: Callable[[ExactDivision, str, Row], None] | None = None
     delete: Callable[[ExactDivision, str], None] | None = None
+    # For what depends on who asks.
+    create_for: Callable[[Call, ExactDivision, Row], Row] | None = None
 
 
 def _plain(table: str, label: str, *used_in: tuple[str, str]) -> Writer:
@@ -135,4 +138,6 @@ WRITERS: dict[str, Writer] = {
         masters.change("vatcodes"),
         masters.delete("vatcodes", ("transactionlines", "VATCode"), label="VATCode"),
     ),
+    # A guess: PUT, which the reference lists, is not imitated.
+    hooks.PATH: Writer(create_for=hooks.create, delete=hooks.delete),
 }

@@ -59,6 +59,13 @@ SENTENCES: dict[str, tuple[str, str, str, str]] = {
         "Kann nicht gelöscht werden: {field} - Verwendet in: {value}",
         "Suppression impossible : {field} - Utilisé dans : {value}",
     ),
+    # Reference: section 6, seen in English only.
+    "callback": (
+        "Invalid: Post to callback URL endpoint returns {value}",
+        "Ongeldig: Post to callback URL endpoint returns {value}",
+        "Ungültig: Post to callback URL endpoint returns {value}",
+        "Incorrect : Post to callback URL endpoint returns {value}",
+    ),
     "unbalanced": (
         "The entry is not in balance on: {value}",
         "De boeking is niet in evenwicht op: {value}",
@@ -74,6 +81,8 @@ SENTENCES: dict[str, tuple[str, str, str, str]] = {
 }
 
 LABELS: dict[str, tuple[str, str, str, str]] = {
+    "CallbackURL": ("Callback URL", "Callback-URL", "Callback-URL", "URL de rappel"),
+    "Topic": ("Topic", "Onderwerp", "Thema", "Sujet"),
     "Account": ("Account", "Relatie", "Konto", "Relation"),
     "AccountType": ("Account (Type)", "Relatie (Type)", "Konto (Typ)", "Relation (Type)"),
     "AmountFC": ("Amount", "Bedrag", "Betrag", "Montant"),

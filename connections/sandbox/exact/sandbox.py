@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from connections.sandbox.clock import SandboxClock
+from connections.sandbox.courier import Courier
 from connections.sandbox.exact.site import ZONES, ExactSite
 from connections.sandbox.log import RequestLog
 
@@ -13,8 +14,8 @@ from connections.sandbox.log import RequestLog
 class ExactSandbox(Mapping[str, ExactSite]):
     """region -> site"""
 
-    def __init__(self, *, clock: SandboxClock, log: RequestLog, seed: int = 1) -> None:
-        self._sites = {region: ExactSite(region, clock=clock, log=log, seed=seed) for region in ZONES}
+    def __init__(self, *, clock: SandboxClock, log: RequestLog, seed: int = 1, courier: Courier | None = None) -> None:
+        self._sites = {region: ExactSite(region, clock=clock, log=log, seed=seed, courier=courier) for region in ZONES}
 
     def __getitem__(self, region: str) -> ExactSite:
         return self._sites[region]

@@ -215,10 +215,11 @@ def _version_of_date(call: Call) -> Response:
 
 
 def _create(call: Call, division: ExactDivision) -> Response:
-    writer = WRITERS[call.endpoint.path].create
-    if writer is None or call.key is not None:
+    known = WRITERS[call.endpoint.path]
+    if (known.create or known.create_for) is None or call.key is not None:
         raise Gone(f"POST is not supported for {call.endpoint.path}.")
-    row = writer(division, body.read(call.endpoint, call.request.body, "POST", call.site.zone))
+    given = body.read(call.endpoint, call.request.body, "POST", call.site.zone)
+    row = known.create(division, given) if known.create else known.create_for(call, division, given)  # type: ignore[misc]
     full = "return=representation" in call.request.headers.get("prefer", "") or call.endpoint.path not in TERSE
     blank = None if full else frozenset(call.endpoint.keys)
     zone = call.site.zone if call.site.switches.dates_in_utc else None

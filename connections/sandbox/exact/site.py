@@ -5,15 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from connections.sandbox.clock import SandboxClock
+from connections.sandbox.courier import Courier
 from connections.sandbox.exact import actions
 from connections.sandbox.exact.apps import App, Limits, TokenPair, User
 from connections.sandbox.exact.body import LARGEST
 from connections.sandbox.exact.division import ExactDivision
 from connections.sandbox.exact.errors import BadRequest, Forbidden, Gone, NotFound, Refusal, Rule, Unauthorised
+from connections.sandbox.exact.hooks import WATCHED, Hooks
 from connections.sandbox.exact.limits import ERROR_STATUSES, ErrorBudget, Quotas
 from connections.sandbox.exact.messages import sentence
 from connections.sandbox.exact.oauth import OAuth
@@ -40,7 +43,10 @@ _ADDRESS = re.compile(r"^/api/v1/(?:(?P<division>\d+)/(?P<rest>.+)|(?P<me>curren
 class ExactSite:
     name = "exact"
 
-    def __init__(self, region: str, *, clock: SandboxClock, log: RequestLog, seed: int) -> None:
+    def __init__(
+        self, region: str, *, clock: SandboxClock, log: RequestLog, seed: int, courier: Courier | None = None
+    ) -> None:
+        self.courier = courier or Courier(clock, seed)
         self.region, self.clock, self.log, self.seed = region, clock, log, seed
         self.zone = ZoneInfo(ZONES[region])
         self.switches = Switches()
@@ -63,6 +69,7 @@ class ExactSite:
         limits: Limits | None = None,
         loopback_redirect: bool = False,
         mandatory_filtering: bool = False,
+        webhook_secret: str = App.webhook_secret,
     ) -> App:
         """`scopes`: "all", or names such as `crm.accounts` (manage) and `crm.accounts:read`."""
         app = App(
@@ -73,6 +80,7 @@ class ExactSite:
             limits or Limits(),
             loopback_redirect,
             mandatory_filtering,
+            webhook_secret,
         )
         self.apps[app.client_id] = app
         return app
@@ -120,6 +128,9 @@ class ExactSite:
         if template == "shop":
             fill(division)
         self.divisions[code] = division
+        hooks = Hooks(self, division, self.courier)
+        for table in WATCHED:
+            division.tables[table].watcher = partial(hooks.watch, table)
         for user in self.users.values():
             user.current_division = user.current_division or code
         return division

@@ -18,6 +18,8 @@ class Table:
         self, *keys: str, indexed: Iterable[str] = (), stamp: Callable[[], int] | None = None, rows: Iterable[Row] = ()
     ) -> None:
         self.keys = keys
+        # Told ("Create", "Update" or "Delete", row).
+        self.watcher: Callable[[str, Row], None] | None = None
         self.rows: dict[Key, Row] = {}
         self._order: list[Key] = []
         self._versions: list[tuple[int, Key]] = []
@@ -53,6 +55,7 @@ class Table:
             self._order.append(key)
         self._enter(key, row)
         self._versions.append((row.get("Timestamp", 0), key))
+        self._tell("Create", row)
         return row
 
     def change(self, key: Key, **changes: Any) -> Row:
@@ -62,6 +65,7 @@ class Table:
         row.update(changes)
         self._enter(key, row)
         self._version(key, row)
+        self._tell("Update", row)
         return row
 
     def remove(self, key: Key) -> Row:
@@ -69,7 +73,12 @@ class Table:
         row = self.rows.pop(key)
         self._leave(key, row)
         del self._order[bisect_right(self._order, key) - 1]
+        self._tell("Delete", row)
         return row
+
+    def _tell(self, action: str, row: Row) -> None:
+        if self.watcher is not None:
+            self.watcher(action, row)
 
     def get(self, key: Key) -> Row | None:
         return self.rows.get(key)

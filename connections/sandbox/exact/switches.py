@@ -1,6 +1,7 @@
 """Where the sources disagree about Exact (section 13 of the reference), the sandbox has a switch.
 
-The defaults are the reference's suggestions. Two rows need none: webhooks and sales invoices are not imitated.
+The defaults are the reference's suggestions. Two rows need none: sales invoices are not imitated, and the case of a
+webhook's action is title-case.
 """
 
 from __future__ import annotations

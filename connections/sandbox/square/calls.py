@@ -10,6 +10,7 @@ from itertools import islice
 from connections.sandbox.square.cursors import Cursors
 from connections.sandbox.square.errors import SquareError, invalid
 from connections.sandbox.square.facts import Json, facts
+from connections.sandbox.square.grants import App
 from connections.sandbox.square.state import State
 from connections.sandbox.square.store import Collection, Key, Record, Span
 from connections.sandbox.wire import Request
@@ -25,6 +26,8 @@ class Call:
     name: str
     path: dict[str, str]
     values: Json = field(default_factory=dict)
+    # Whose personal access token it came with.
+    app: App | None = None
 
     def bound(self) -> Json:
         """What a cursor is bound to."""

@@ -117,8 +117,23 @@ def _state(square: SquareSandbox, _arguments: Arguments) -> object:
 
 
 def _revoke(square: SquareSandbox, arguments: Arguments) -> object:
-    square.grants.revoke(_needed(arguments, "client_id"))
+    square.revoke(_needed(arguments, "client_id"))
     return {}
+
+
+def _hide(square: SquareSandbox, arguments: Arguments) -> object:
+    """`{"ids": [...]}`: lists leave them out."""
+    square.hide(*_needed(arguments, "ids"))
+    return sorted(square.state.hidden)
+
+
+def _show(square: SquareSandbox, arguments: Arguments) -> object:
+    square.show(*_needed(arguments, "ids"))
+    return sorted(square.state.hidden)
+
+
+def _personal_token(square: SquareSandbox, arguments: Arguments) -> object:
+    return {"personal_access_token": square.personal_token(_needed(arguments, "client_id"))}
 
 
 ACTIONS: dict[str, Callable[[SquareSandbox, Arguments], object]] = {
@@ -137,4 +152,7 @@ ACTIONS: dict[str, Callable[[SquareSandbox, Arguments], object]] = {
     "settings": _settings,
     "state": _state,
     "revoke": _revoke,
+    "hide": _hide,
+    "show": _show,
+    "personal_token": _personal_token,
 }

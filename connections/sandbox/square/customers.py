@@ -15,6 +15,7 @@ from connections.sandbox.square.facts import Json
 from connections.sandbox.square.state import State
 
 _NAMES = ("given_name", "family_name", "company_name", "email_address", "phone_number")
+MERGE = "MERGE"
 SortKey = tuple[str, str]
 
 
@@ -29,6 +30,8 @@ def add(state: State, *, at: datetime, creation_source: str, fields: Json) -> Js
         "version": 0,
     }
     state.customers[profile["id"]] = profile
+    if creation_source != MERGE:
+        state.note("customer.created", "customer", profile["id"], profile)
     return profile
 
 
@@ -40,6 +43,7 @@ def change(state: State, customer_id: str, *, at: datetime, fields: Json) -> Jso
         del profile[name]
     profile["version"] += 1
     profile["updated_at"] = times.whole(at)
+    state.note("customer.updated", "customer", customer_id, profile)
     return profile
 
 
@@ -48,9 +52,11 @@ def merge(state: State, first: str, second: str, *, at: datetime) -> Json:
     profiles = [state.customers.pop(key) for key in (first, second)]
     own = ("id", "created_at", "updated_at", "version", "creation_source", "preferences")
     fields = {key: value for profile in reversed(profiles) for key, value in profile.items() if key not in own}
-    profile = add(state, at=at, creation_source="MERGE", fields=fields)
+    profile = add(state, at=at, creation_source=MERGE, fields=fields)
     for old in (first, second):
         state.merged[old] = profile["id"]
+    merged = {"merge": {"from_customer_ids": [first, second], "to_customer_id": profile["id"]}}
+    state.note("customer.created", "customer", profile["id"], profile, event_context=merged)
     return profile
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -87,6 +88,9 @@ class Grants:
     refreshable: dict[str, Grant] = field(default_factory=dict)
     # (client id, scopes) a person has said yes to: asked again, Square does not ask again.
     consented: set[tuple[str, frozenset[str]]] = field(default_factory=set)
+    # Personal access token -> its application.
+    personal: dict[str, App] = field(default_factory=dict)
+    on_revoke: Callable[[str], None] | None = None
 
     def __post_init__(self) -> None:
         self._ids = Ids(self.seed, "grants")
@@ -148,8 +152,19 @@ class Grants:
             raise SquareError(401, "ACCESS_TOKEN_EXPIRED", "The provided access token has expired.")
         return token
 
-    def revoke(self, client_id: str) -> None:
-        """The whole authorisation: every grant of the application, and the consent with it."""
+    def personal_token(self, client_id: str) -> str:
+        """The application's own, the same each time."""
+        known = next((token for token, app in self.personal.items() if app.client_id == client_id), "")
+        token = known or Ids(self.seed, f"personal:{client_id}").access_token()
+        self.personal[token] = self.apps[client_id]
+        return token
+
+    def revoke(self, client_id: str, by: str = "APPLICATION") -> None:
+        """The whole authorisation: every grant of the application, and the consent with it. `by`: APPLICATION,
+        MERCHANT or SQUARE.
+        """
+        if self.on_revoke is not None:
+            self.on_revoke(by)
         for grant in self.refreshable.values():
             if grant.app.client_id == client_id:
                 grant.revoked = True

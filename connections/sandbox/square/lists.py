@@ -45,7 +45,9 @@ def listed(
     hits = (
         record
         for record in listing.scan(collection)
-        if all(span.holds(record.times.get(by)) for by, span in windows.items()) and passes(record, values)
+        if record.id not in call.state.hidden
+        and all(span.holds(record.times.get(by)) for by, span in windows.items())
+        and passes(record, values)
     )
     records, more = page(hits, limit)
     result: Json = {name: [record.data for record in records]} if records else {}

@@ -13,12 +13,14 @@ from threading import RLock
 from typing import Any
 
 from connections.sandbox.clock import SandboxClock
+from connections.sandbox.courier import Courier
 from connections.sandbox.log import RequestLog
 from connections.sandbox.square import customers, exchanges, placing, settling, times
 from connections.sandbox.square.control import ACTIONS
 from connections.sandbox.square.facts import Json
 from connections.sandbox.square.front import Front
 from connections.sandbox.square.grants import READ_SCOPES, AccessToken, App, Grants
+from connections.sandbox.square.hooks import Hooks
 from connections.sandbox.square.orders import Basket
 from connections.sandbox.square.placing import PICKUP, FulfilmentSpec
 from connections.sandbox.square.settlement import Settlement
@@ -45,12 +47,24 @@ class Tokens:
 class SquareSandbox(Settlement):
     name = "square"
 
-    def __init__(self, *, clock: SandboxClock | None = None, log: RequestLog | None = None, seed: int = 1) -> None:
+    def __init__(
+        self,
+        *,
+        clock: SandboxClock | None = None,
+        log: RequestLog | None = None,
+        seed: int = 1,
+        courier: Courier | None = None,
+    ) -> None:
         self.clock = clock or SandboxClock()
         self.log = log or RequestLog()
         self.state = State(self.clock, seed)
         self._lock = RLock()
         self.grants = Grants(self.clock, seed)
+        self.courier = courier or Courier(self.clock, seed, packing=self._lock)
+        self.hooks = Hooks(self.state, self.grants, self.courier)
+        self.state.tell(self.hooks)
+        self.courier.packers.append(self._pack)
+        self.grants.on_revoke = self._tell_revocation
         self._found_merchant()
         self._front = Front(state=self.state, grants=self.grants, log=self.log, name=self.name)
 
@@ -110,12 +124,14 @@ class SquareSandbox(Settlement):
             }
             self.locations[location["id"]] = location
             self.merchant.setdefault("main_location_id", location["id"])
+            self.state.note("location.created", "location", location["id"])
             return location
 
     def change_location(self, which: str, **fields: object) -> Json:
         with self._lock:
             found = self.location(which)
             found.update(fields)
+            self.state.note("location.updated", "location", found["id"])
             return found
 
     def add_tax(self, name: str, percentage: str | int | Decimal, inclusive: bool = True) -> Tax:
@@ -140,7 +156,8 @@ class SquareSandbox(Settlement):
 
     def remove_customer(self, customer_id: str) -> None:
         with self._lock:
-            del self.state.customers[customer_id]
+            gone = self.state.customers.pop(customer_id)
+            self.state.note("customer.deleted", "customer", customer_id, gone)
 
     # Sales.
 
@@ -224,6 +241,7 @@ class SquareSandbox(Settlement):
             order |= {"version": 1, "source": {"name": "Web shop"}}
             if fulfilment:
                 order["fulfillments"] = [placing.fulfilment(self.state, fulfilment)]
+            self.state.note("order.created", "order", order["id"], order)
             return order
 
     def change_order_lines(
@@ -241,6 +259,7 @@ class SquareSandbox(Settlement):
             placing.replace_lines(
                 self.state, order, lines, charges=service_charges, discount=discount, at=self._time(at)
             )
+            self.state.note("order.updated", "order", order_id, order.data)
             return order.data
 
     def cancel_order(self, order_id: str, *, at: datetime | None = None) -> Json:
@@ -248,6 +267,7 @@ class SquareSandbox(Settlement):
         with self._lock:
             order = self.state.order(order_id)
             placing.cancel(self.state, order, at=self._time(at))
+            self.state.note("order.updated", "order", order_id, order.data)
             return order.data
 
     def capture(self, payment_id: str, *, at: datetime | None = None) -> Json:
@@ -272,6 +292,7 @@ class SquareSandbox(Settlement):
             order = self.state.order(order_id)
             _set(order.data, fields)
             self.state.touch_order(order, self._time(at))
+            self.state.note("order.updated", "order", order_id, order.data)
             return order.data
 
     def change_payment(self, payment_id: str, *, at: datetime | None = None, **fields: object) -> Json:
@@ -289,6 +310,13 @@ class SquareSandbox(Settlement):
             self.state.expect_fee(payment, amount, kind=kind, at=self._time(at))
             self.state.ripen()
             return payment.data
+
+    def hide(self, *ids: str) -> None:
+        """Lists leave these payments and refunds out until `show` names them."""
+        self.state.hidden.update(ids)
+
+    def show(self, *ids: str) -> None:
+        self.state.hidden.difference_update(ids)
 
     def payment(self, payment_id: str) -> Json:
         return self.state.payment(payment_id).data
@@ -331,7 +359,25 @@ class SquareSandbox(Settlement):
         """The seller disconnects the application: all its tokens die. Unknown tokens are left alone."""
         with self._lock:
             if access_token in self.grants.tokens:
-                self.grants.revoke(self.grants.tokens[access_token].grant.app.client_id)
+                self.revoke(self.grants.tokens[access_token].grant.app.client_id)
+
+    def revoke(self, client_id: str, by: str = "MERCHANT") -> None:
+        """The whole authorisation ends. `by`: APPLICATION, MERCHANT or SQUARE."""
+        with self._lock:
+            self.grants.revoke(client_id, by)
+
+    def _tell_revocation(self, by: str) -> None:
+        told = {"revoked_at": times.trimmed(self.clock.now()), "revoker_type": by}
+        self.state.note("oauth.authorization.revoked", "revocation", self.merchant["id"], told)
+
+    def _pack(self) -> None:
+        with self._lock:
+            self.hooks.pack()
+
+    def personal_token(self, client_id: str) -> str:
+        """The application's own access token, as its developer copies it from the console."""
+        with self._lock:
+            return self.grants.personal_token(client_id)
 
 
 def _set(data: dict[str, Any], fields: Mapping[str, object]) -> None:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from connections.sandbox.clock import SandboxClock
 from connections.sandbox.square import times
@@ -16,6 +18,9 @@ from connections.sandbox.square.facts import Json
 from connections.sandbox.square.ids import Ids
 from connections.sandbox.square.specs import Tax
 from connections.sandbox.square.store import Collection, Record
+
+if TYPE_CHECKING:
+    from connections.sandbox.square.hooks import Hooks
 
 # Fees that appear later: (when in microseconds, order of arrival, payment id, amount, kind).
 Pending = tuple[int, int, str, int, str]
@@ -68,6 +73,9 @@ class State:
     bank_accounts: dict[str, str] = field(default_factory=dict)
     # Line items that Square does not show yet, by order id.
     hidden_lines: dict[str, list[Json]] = field(default_factory=dict)
+    # Ids of payments and refunds that lists leave out, as if Square were late with them; single reads show them.
+    hidden: set[str] = field(default_factory=set)
+    hooks: Hooks | None = None
     pending: list[Pending] = field(default_factory=list)
     fees_seen: int = 0
 
@@ -75,6 +83,17 @@ class State:
         self.ids = Ids(self.seed, "records")
         # Apart, so that payouts do not change the ids of what is sold after them.
         self.bank_ids = Ids(self.seed, "bank")
+
+    def tell(self, hooks: Hooks) -> None:
+        """From now on the hooks hear what happens."""
+        self.hooks = hooks
+        for name in ("payment", "refund", "payout", "dispute", "invoice"):
+            getattr(self, f"{name}s").watcher = partial(hooks.watch, name)
+
+    def note(self, kind: str, name: str, key: str, data: Json | None = None, **more: Any) -> None:
+        """For what no collection holds."""
+        if self.hooks is not None:
+            self.hooks.note(kind, name, key, data, **more)
 
     @property
     def main_location_id(self) -> str:

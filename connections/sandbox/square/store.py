@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from connections.sandbox.square.facts import Json
@@ -45,6 +45,8 @@ class Span:
 
 class Collection:
     def __init__(self) -> None:
+        # Told ("added" or "updated", record).
+        self.watcher: Callable[[str, Record], None] | None = None
         self._by_id: dict[str, Record] = {}
         self._by_sequence: dict[int, Record] = {}
         self._indexes: dict[tuple[str, str], list[Key]] = {}
@@ -59,7 +61,8 @@ class Collection:
         record = Record(data, location_id, len(self._by_sequence))
         self._by_id[record.id] = self._by_sequence[record.sequence] = record
         for by, at in times.items():
-            self.move(record, by, at)
+            self._place(record, by, at)
+        self._tell("added", record)
         return record
 
     def get(self, key: str) -> Record | None:
@@ -67,6 +70,15 @@ class Collection:
 
     def move(self, record: Record, by: str, at: int) -> None:
         """Give the record another time, and its new place in the index."""
+        self._place(record, by, at)
+        if by == "updated":
+            self._tell("updated", record)
+
+    def _tell(self, what: str, record: Record) -> None:
+        if self.watcher is not None:
+            self.watcher(what, record)
+
+    def _place(self, record: Record, by: str, at: int) -> None:
         index = self._indexes.setdefault((record.location_id, by), [])
         if by in record.times:
             del index[bisect_left(index, record.key(by))]

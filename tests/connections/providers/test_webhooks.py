@@ -95,7 +95,8 @@ def deep(levels: int) -> bytes:
     [b"", b"null", b"[]", b"{", b"\xff", b'{"a":NaN}', deep(30), deep(100_000),
      *(json.dumps({**EVENT, **bad}).encode() for bad in (
          {"event_id": None}, {"event_id": ""}, {"event_id": 7}, {"event_id": "x" * 191}, {"type": None},
-         {"type": "t" * 81}, {"created_at": None}, {"created_at": "yesterday"}, {"created_at": "2026-03-02T12:00:00"}, {"data": 1},
+         {"type": "t" * 81}, {"created_at": None}, {"created_at": "yesterday"}, {"created_at": "2026-03-02T12:00:00"},
+         {"data": 1},
          {"data": {"id": "x" * 191}}, {"merchant_id": []},
      ))],
 )  # fmt: skip
