@@ -31,7 +31,8 @@ MENU = (
                               "ProposedChange", "MappingExample", "MappingPolicy", "SheetImport")),
     ("As read from Exact", "mappings", ("LedgerAccount", "VatCode", "Journal", "DebtorAccount")),
     ("Alerts", "sync", ("Alert", "AlertChannel", "AlertLimits")),
-    ("Connections", "connections", ("Connection", "Division", "Location", "VendorCall")),
+    ("Connections", "connections", ("Connection", "Division", "Location", "VendorCall", "WebhookEvent",
+                                    "WebhookSubscription", "WebhookTally")),
     ("Audit", "audit", ("AuditEntry",)),
     ("People", "auth", ("User", "Group")),
 )  # fmt: skip

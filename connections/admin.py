@@ -17,7 +17,7 @@ from django.utils.safestring import SafeString
 from audit import adminkit, trail, words
 from audit.adminkit import BackOfficeAdmin, CannotDo, ConfirmedAction, Outcome, ReadOnlyAdmin, badge, local_time
 from audit.models import AuditEntry
-from connections import clock, credentials, diagnosis, divisions, endpoints, locations
+from connections import clock, credentials, diagnosis, divisions, endpoints, locations, webhook_admin, webhooks
 from connections.divisions import NotConfirmable
 from connections.forms import ConnectionForm
 from connections.models import Connection, Division, Location, VendorCall
@@ -33,6 +33,8 @@ TONES = {
 }
 # Days before a consent dies of idleness at which the page begins to warn, and to alarm.
 WARN_AT, ALARM_AT = 7, 2
+# Changed by a function of its own, which keeps the former one for a while.
+KEY = "webhook_secret"
 
 adminkit.read_clock_from(clock.now)
 for name, model in (("connection", Connection), ("division", Division), ("location", Location)):
@@ -134,10 +136,11 @@ class ConnectionAdmin(BackOfficeAdmin):
     list_display = ("label", "site", "state", "account_name", "dies", "consented")
     list_filter = ("system", "status", "environment")
     search_fields = ("label", "account_name")
-    confirmed_actions = (CONSENT, TEST, READ_AGAIN)
+    confirmed_actions = (CONSENT, TEST, READ_AGAIN, *webhook_admin.ACTIONS)
     empty = "Nothing is connected yet. Add Square first, then Exact Online; each page says what to register where."
     readonly_fields = (
         "redirect_address", "state", "reason", "account", "current", "consented", "valid", "dies", "granted_scopes",
+        "webhook_address", "subscribed", "last_event", "usually_quiet", "refused_deliveries",
     )  # fmt: skip
     fieldsets = (
         ("What it is", {"fields": ("system", "environment", "region", "label")}),
@@ -152,6 +155,24 @@ class ConnectionAdmin(BackOfficeAdmin):
             },
         ),
         ("Consent", {"fields": ("state", "reason", "account", "consented", "valid", "dies", "granted_scopes")}),
+        (
+            "Webhooks",
+            {
+                "fields": (
+                    "webhook_address",
+                    "webhook_secret",
+                    "personal_access_token",
+                    "subscribed",
+                    "last_event",
+                    "usually_quiet",
+                    "refused_deliveries",
+                ),
+                "description": (
+                    "The vendor tells us what changed, and lanes look within two minutes. Without webhooks all is read "
+                    "just the same, at the lanes' own times."
+                ),
+            },
+        ),
         ("Divisions", {"fields": ("current", "follow_current_division")}),
     )
 
@@ -163,7 +184,10 @@ class ConnectionAdmin(BackOfficeAdmin):
         sections = super().get_fieldsets(request, obj)
         if obj is None:
             return sections[:2]
-        return sections if obj.system == Connection.System.EXACT else sections[:3]
+        if obj.system != Connection.System.EXACT:
+            return sections[:4]
+        kept = tuple(name for name in sections[3][1]["fields"] if name != "personal_access_token")
+        return (*sections[:3], (sections[3][0], {**sections[3][1], "fields": kept}), sections[4])
 
     def buttons(self, request: HttpRequest, row: Model) -> list[dict[str, Any]]:
         found = super().buttons(request, row)
@@ -178,7 +202,9 @@ class ConnectionAdmin(BackOfficeAdmin):
             obj.save()
             self._record(obj, "connection.added", [])
             return
-        obj.save(update_fields=[name for name in form.changed_data if name in form.fields])
+        obj.save(update_fields=[name for name in form.changed_data if name in form.fields and name != KEY])
+        if KEY in form.changed_data:
+            webhooks.change_key(Connection.objects.get(pk=obj.pk), form.cleaned_data[KEY])
         self._record(obj, "connection.changed", form.changed_data)
         moved = sorted({"environment", "region", "client_id"} & set(form.changed_data))
         if moved and obj.granted_at:
@@ -268,6 +294,26 @@ class ConnectionAdmin(BackOfficeAdmin):
             "only in its sandbox, for localhost.</div>",
             lines,
         )
+
+    @admin.display(description="address to register")
+    def webhook_address(self, row: Connection | None) -> SafeString | str:
+        return webhook_admin.address_shown(row)
+
+    @admin.display(description="subscriptions")
+    def subscribed(self, row: Connection) -> SafeString | str:
+        return webhook_admin.state_shown(row)
+
+    @admin.display(description="last event")
+    def last_event(self, row: Connection) -> SafeString | str:
+        return webhook_admin.last_event(row)
+
+    @admin.display(description="usually silent for at most")
+    def usually_quiet(self, row: Connection) -> str:
+        return webhook_admin.habit_shown(row)
+
+    @admin.display(description="other deliveries")
+    def refused_deliveries(self, row: Connection) -> SafeString | str:
+        return webhook_admin.refused_shown(row)
 
 
 @admin.register(Division)

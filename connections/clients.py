@@ -6,13 +6,14 @@ from collections.abc import Callable
 
 import requests
 
-from connections import clock, endpoints
+from connections import clock, credentials, endpoints
 from connections.credentials import PresentToken, StoredTokens
 from connections.ledger import WAIT_AT_MOST, Ledger
 from connections.models import Connection, Division
 from connections.providers.exact.client import ExactClient
 from connections.providers.http import TokenSource, Transport
 from connections.providers.square.client import SquareClient
+from connections.providers.square.subscriptions import SubscriptionClient
 
 # Where sessions come from. Tests put one here that mounts a sandbox in process.
 session_factory: Callable[[], requests.Session] = requests.Session
@@ -54,6 +55,14 @@ def exact_client(division: Division, *, wait_at_most: float = WAIT_AT_MOST, guar
 def account_client(connection: Connection, *, wait_at_most: float = WAIT_AT_MOST) -> ExactClient:
     """For Me and the list of divisions, before any division is chosen."""
     return _exact(connection, StoredTokens(connection.pk), wait_at_most)
+
+
+def subscription_client(connection: Connection, *, wait_at_most: float = WAIT_AT_MOST) -> SubscriptionClient:
+    """With the application's personal access token, which no seller gave. Raises `Locked` when it cannot be opened."""
+    token = credentials.read(connection, "personal_access_token")
+    return SubscriptionClient(
+        endpoints.base_url(connection), token=token, transport=_transport(connection, wait_at_most)
+    )
 
 
 def testing_square_client(connection: Connection, *, wait_at_most: float) -> SquareClient:

@@ -23,10 +23,18 @@ else:
 class ConnectionForm(_ModelForm):
     class Meta:
         model = Connection
-        fields = ("system", "environment", "region", "label", "client_id", "client_secret", "follow_current_division")
+        fields = (
+            "system", "environment", "region", "label", "client_id", "client_secret", "webhook_secret",
+            "personal_access_token", "follow_current_division",
+        )  # fmt: skip
+        labels = {"webhook_secret": "webhook key"}
         help_texts = {
             "client_id": "From the app registration at the vendor: Exact's App Center, Square's Developer Console.",
             "client_secret": KEEPS,
+            "webhook_secret": "Square: the signature key of the subscription, filled in by 'Subscribe to webhooks'. "
+            f"Exact: the app's webhook secret, from the App Center. {KEEPS} A former key counts for two more days.",
+            "personal_access_token": "Of the application, from Square's Developer Console: needed only to make "
+            f"subscriptions here. {KEEPS}",
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -109,7 +109,7 @@ def _compact(data: Row) -> bytes:
 def create(call: Call, division: ExactDivision, body: Row) -> Row:
     """Tries the address with an empty body while the caller waits. Raises `Rule`."""
     app, topic = call.app, body["Topic"]
-    if topic not in TOPICS:
+    if topic not in TOPICS or topic in call.site.switches.refused_topics:
         raise Rule("invalid", "Topic", topic)
     _check_address(body["CallbackURL"], app.redirect_uris)
     for row in division.tables[TABLE].find("Topic", topic):

@@ -23,4 +23,5 @@ class Switches:
     your_ref_length: int = 50
     error_block_status: int = 429  # or 403
     basic_auth: bool = True  # client credentials in a Basic header are accepted too
+    refused_topics: tuple[str, ...] = ()  # of webhooks; nobody lists them, and some names are guesses
     one_chain_per_user: bool = True  # a new consent of the same user ends the earlier token chain

@@ -204,7 +204,7 @@ def list_all(call: Call) -> Json:
 def create(call: Call) -> Json:
     hooks, app = _hooks(call)
     key = (app.client_id, call.values.get("idempotency_key", ""))
-    if key[1] and key in hooks._made:
+    if key[1] and hooks._made.get(key) in hooks.subscriptions:
         return {"subscription": hooks.subscriptions[hooks._made[key]].data}
     given = _checked(call.values["subscription"])
     for name in ("name", "notification_url", "event_types"):
