@@ -127,7 +127,7 @@ class Division(models.Model):
     reference_read_at = models.DateTimeField("reference data read", null=True, blank=True, editable=False)
     reference_changed_at = models.DateTimeField(
         null=True, blank=True, editable=False,
-        help_text="When Exact last told that an account, a code or an item changed that was not read since.",
+        help_text="When Exact last told that an account or a customer changed, not read since.",
     )  # fmt: skip
     items_read_at = models.DateTimeField("items read", null=True, blank=True, editable=False)
     versions_since = models.CharField(

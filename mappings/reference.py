@@ -43,12 +43,15 @@ from mappings.models import (
 )
 
 STALE = timedelta(hours=24)
+# After Exact told that something changed: a busy division changes customers all day, and a reading costs calls.
+NEWS_STALE = timedelta(hours=1)
 CUSTOMER = "C"
 
 
 def refresh_if_stale(division: Division) -> None:
-    """Ask Exact what changed when the last reading is older than a day."""
-    if division.reference_read_at is None or clock.now() - division.reference_read_at > STALE:
+    """Ask Exact what changed when the last reading is older than a day, or than an hour when Exact told of a change."""
+    read_at, told = division.reference_read_at, division.reference_changed_at
+    if read_at is None or clock.now() - read_at > (NEWS_STALE if told else STALE):
         refresh(division)
 
 
@@ -60,6 +63,7 @@ def refresh(division: Division, *, whole: bool = False) -> None:
     which use it can be shown.
     Raises the errors of the providers; then nothing is stored. `whole` forgets how far was read before.
     """
+    told = Division.objects.filter(pk=division.pk).values_list("reference_changed_at", flat=True).get()
     client = clients.exact_client(division)
     rows = _read(client) | _read_cost_codes(client, division)
     closed = _closed_periods(client)
@@ -72,8 +76,11 @@ def refresh(division: Division, *, whole: bool = False) -> None:
         _store_closed(division, closed)
         division.reference_read_at = now
         division.save(update_fields=["reference_read_at"])
+        # Unless another change was told while this was read.
+        Division.objects.filter(pk=division.pk, reference_changed_at=told).update(reference_changed_at=None)
         fact = Fact("reference.read", "division", division.pk, str(division), division=division.code, detail=counts)
         trail.record([fact], at=now)
+    division.reference_changed_at = None
 
 
 def refresh_periods(division: Division) -> None:

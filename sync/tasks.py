@@ -6,7 +6,7 @@ from contextlib import suppress
 from datetime import date, datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django_q.tasks import async_task
 
 from audit import context
@@ -15,7 +15,7 @@ from connections.models import Division
 from connections.providers.errors import VendorError
 from mappings import items, reference
 from mappings.sheets import work as imports
-from sync import approval, clearing_proof, issues, runs
+from sync import approval, clearing_proof, doorbell, issues, runs
 from sync.alerts import sending, watching
 from sync.models import AlertMessage, Beat, SyncLane, SyncRun
 from sync.runs import NotNow, Slice
@@ -41,12 +41,15 @@ def work(run_id: int) -> str:
 
 
 def sweep() -> int:
-    """Open lanes that are due and wake every run that waits for nothing any more. Returns how many were rung."""
+    """Heed what vendors told, open lanes that are due, and wake every run that waits for nothing any more. Returns how
+    many were rung.
+    """
     credentials.unlock()
     imports.ring_abandoned()
+    told = doorbell.heed()
     now = clock.now()
     for lane in _due_lanes(now).select_related("division__connection", "source"):
-        _open_due(lane)
+        _open_due(lane, trigger="webhook" if lane.pk in told else "schedule")
     approval.open_approved()
     issues.look(now)
     _ring_abandoned_replays()
@@ -90,21 +93,24 @@ def is_anything_due() -> bool:
 
 
 def _due_lanes(now: datetime) -> QuerySet[SyncLane]:
-    """A lane that was just switched on has no time yet and is due at once."""
+    """A lane that was just switched on has no time yet and is due at once. One with an open run stays due until that is
+    over: what rang meanwhile is newer than what the run reads.
+    """
     due = Q(due_at=None) | Q(due_at__lte=now)
-    return SyncLane.objects.filter(due, is_enabled=True, paused_reason="")
+    at_work = Exists(SyncRun.objects.filter(lane=OuterRef("pk"), state__in=SyncRun.OPEN))
+    return SyncLane.objects.filter(due, is_enabled=True, paused_reason="").exclude(at_work)
 
 
 def _lane_is_free(now: datetime) -> Q:
     return Q(lane__lease_until=None) | Q(lane__lease_until__lte=now)
 
 
-def _open_due(lane: SyncLane) -> None:
+def _open_due(lane: SyncLane, *, trigger: str) -> None:
     """The next time is set first and conditionally, so that two sweeps open the lane once."""
     following = clock.now() + timedelta(minutes=lane.cadence_minutes)
     if SyncLane.objects.filter(pk=lane.pk, due_at=lane.due_at).update(due_at=following) == 1:
         try:
-            runs.open_run(lane, trigger="schedule")
+            runs.open_run(lane, trigger=trigger)
         except NotNow:
             return
 

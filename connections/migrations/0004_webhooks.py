@@ -40,7 +40,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='division',
             name='reference_changed_at',
-            field=models.DateTimeField(blank=True, editable=False, help_text='When Exact last told that an account, a code or an item changed that was not read since.', null=True),
+            field=models.DateTimeField(blank=True, editable=False, help_text='When Exact last told that an account or a customer changed, not read since.', null=True),
         ),
         migrations.CreateModel(
             name='WebhookEvent',

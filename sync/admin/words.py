@@ -55,6 +55,7 @@ WORDS = {
     "leg.reversing": "leg is being taken back",
     "posting.undo_planned": "undo of the entry planned",
     "posting.undone": "entry undone by a reversing entry",
+    "lane.rung": "lane told to look by a webhook",
     "run.planned": "plan made, waits for approval",
     "run.approved": "plan approved",
     "run.rejected": "plan rejected",
