@@ -74,6 +74,7 @@ NOBODY = {
         ("mappings", "debtorcontact"), ("mappings", "debtoraddress"),
         ("mappings", "salesprice"), ("mappings", "supplierprice"),
         ("connections", "vendorcall"),
+        ("sync", "sourcecount"),
         ("connections", "webhookevent"), ("connections", "webhooksubscription"), ("connections", "webhooktally"),
     )
     for verb in ("add", "change", "delete")

@@ -25,7 +25,7 @@ HIDDEN = frozenset({"django_q", "account", "mfa"})
 MENU = (
     ("Bookings", "sync", ("Issue", "SyncItem", "Posting", "InvoiceStanding", "OrderRecord", "Deposit", "Expiry")),
     ("Months and reports", "sync",
-     ("Month", "Reconciliation", "ClearingProof", "ClearingOpening", "LateArrival")),
+     ("Month", "Reconciliation", "ClearingProof", "ClearingOpening", "LateArrival", "SourceCount")),
     ("Lanes and runs", "sync", ("SyncLane", "SyncRun")),
     ("Mappings", "mappings", ("GLMapping", "CustomerMapping", "ItemMapping", "Convention", "TenderJournal",
                               "ProposedChange", "MappingExample", "MappingPolicy", "SheetImport")),

@@ -253,4 +253,6 @@ METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 TILLBRIDGE_CLOCK = env.str("TILLBRIDGE_CLOCK", default="")
 # What a connection in the environment "local sandbox" talks to. Any stand-in of the vendor may take its place.
 SANDBOX_SQUARE_URL = env.str("SANDBOX_SQUARE_URL", default="http://127.0.0.1:9400/square").rstrip("/")
+# Days that webhook events are kept: long enough to tell a replay, and to know a source's habits.
+WEBHOOK_EVENTS_KEPT_DAYS = max(35, env.int("WEBHOOK_EVENTS_KEPT_DAYS", default=90))
 SANDBOX_EXACT_URL = env.str("SANDBOX_EXACT_URL", default="http://127.0.0.1:9400/exact/{region}").rstrip("/")

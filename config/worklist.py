@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString
 
 from audit.adminkit import admin_url, ago, list_url, local_time, number
 from connections import clock
-from connections.models import Connection, Division
+from connections.models import Connection, Division, WebhookEvent, WebhookSubscription
 from mappings import soundness
 from mappings.controls import ProposedChange
 from mappings.models import CustomerMapping, Decision, GLMapping, ItemMapping, TenderJournal
@@ -24,7 +24,7 @@ from sync.admin import clearing, naming, shown
 from sync.admin.naming import Names
 from sync.health import Cause, Doubt, LaneHealth
 from sync.lifecycle import PostingState
-from sync.models import Alert, Posting, SyncItem, SyncLane, SyncRun
+from sync.models import Alert, Posting, SourceCount, SyncItem, SyncLane, SyncRun
 from sync.models.invoices import InvoiceStanding
 from sync.models.reconciliation import Month
 
@@ -57,11 +57,18 @@ def context(request: HttpRequest) -> dict[str, Any]:
         sections["unsound_lanes"] = _unsound_lanes(lanes)
         sections["tiles"] += [*_alerts(), _heartbeat(now), _oldest_due(now)]
     if may(SEES_CONNECTIONS):
-        sections["attention"] = [*_connections(now), *_divisions(), *_undecided(), *_proposed(), *_unsound()]
+        sections["attention"] = [
+            *_connections(now),
+            *_webhooks(now),
+            *_divisions(),
+            *_undecided(),
+            *_proposed(),
+            *_unsound(),
+        ]
         setup = health.set_up()
         sections["guide"] = [] if setup.is_complete else guide(setup)
     if may(SEES_LANES):
-        sections["attention"] = [*sections.get("attention", ()), *_clearing()]
+        sections["attention"] = [*sections.get("attention", ()), *_clearing(), *_missed()]
     return sections
 
 
@@ -233,6 +240,51 @@ def _why(row: Connection, now: datetime) -> str:
         days = max(0, (row.refresh_expires_at - now).days)
         return f"Its consent ends in {days} days if nobody acts. Give consent again."
     return f"It {row.get_status_display()}."
+
+
+def _webhooks(now: datetime) -> list[Notice]:
+    """Sources that fell silent, subscriptions that do not send, and events that concern nobody here."""
+    lost = [
+        Notice(
+            f"Webhooks of “{row.connection}”: {row}",
+            "The vendor no longer lists this subscription." if row.missing_since else "The vendor switched it off.",
+            list_url(WebhookSubscription, connection=row.connection_id),
+            "bad",
+        )
+        for row in health.lost_subscriptions()[:12]
+    ]
+    return [*(_silence(row, now) for row in health.silences(now)), *lost, *_foreign(now)]
+
+
+def _silence(row: health.Silence, now: datetime) -> Notice:
+    usual = ago(now - row.usual, now).removesuffix(" ago")
+    told = f"Its last webhook came {ago(row.since, now)}; it is usually silent for {usual} at most. "
+    told += (
+        "Lanes found changes meanwhile, so its webhooks do not arrive: read its subscriptions, and look whether "
+        "PUBLIC_URL can be reached from outside. Nothing is lost, lanes look at their own times."
+        if row.is_deaf
+        else "Lanes found nothing either: perhaps nobody works there."
+    )
+    title = f"{row.connection.get_system_display()} “{row.connection}” is silent"
+    return Notice(title, told, admin_url(Connection, row.connection.pk), "bad" if row.is_deaf else "wait")
+
+
+def _foreign(now: datetime) -> list[Notice]:
+    count = health.foreign_events(now)
+    if not count:
+        return []
+    title = f"{number(count)} webhook events of an account nobody connected"
+    todo = "They are genuine and were left alone. Connect that merchant or pin that division, or end its consent."
+    return [Notice(title, todo, list_url(WebhookEvent, meaning="foreign"), "wait")]
+
+
+def _missed() -> list[Notice]:
+    count = health.missed_records()
+    if not count:
+        return []
+    title = f"{number(count)} records that Square holds were missed"
+    todo = "The lanes read them again. Look here tomorrow: what is still missing then cannot be read."
+    return [Notice(title, todo, list_url(SourceCount, missing="yes"), "wait")]
 
 
 def _divisions() -> list[Notice]:

@@ -20,7 +20,7 @@ from django.db.models import F
 from django.urls import reverse
 
 from audit import trail
-from connections import clock, credentials
+from connections import clock, credentials, habit
 from connections.credentials import Locked
 from connections.models import Connection, WebhookEvent, WebhookTally
 from connections.providers.errors import Unreadable
@@ -193,6 +193,15 @@ def change_key(connection: Connection, key: str) -> bool:
         trail.record([trail.Fact(verb, "connection", connection.pk, connection.label)], at=now)
     connection.refresh_from_db()
     return True
+
+
+def learn_habits() -> None:
+    """How long each source is usually silent, by its events of the last weeks."""
+    since = clock.now() - habit.LOOKS_BACK
+    for pk in Connection.objects.filter(events__isnull=False).distinct().values_list("pk", flat=True):
+        moments = WebhookEvent.objects.filter(connection=pk, received_at__gte=since).order_by("received_at")
+        usual = habit.usual_quiet(moments.values_list("received_at", flat=True).iterator(2000))
+        Connection.objects.filter(pk=pk).update(usual_quiet=usual)
 
 
 def prune(*, before: datetime) -> int:

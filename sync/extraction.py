@@ -42,16 +42,25 @@ def _read_stream(work: Work, stream: Stream) -> None:
     for feed in work.lane.feeds.select_related("location"):
         if [feed.pk, stream.name] in work.run.feeds_done:
             continue
+        missed = feed.cursors.filter(stream=stream.name).values_list("again_from", flat=True).first()
         for page in stream.pages(work, feed, start_of(feed, stream), until):
             keep(work, page, until=until)
             work.breathe()
+        if missed:  # unless something even earlier was missed meanwhile
+            feed.cursors.filter(stream=stream.name, again_from=missed).update(again_from=None)
 
 
 def start_of(feed: LaneLocation, stream: Stream) -> datetime:
-    cursor = feed.cursors.filter(stream=stream.name).first()
-    midnight = datetime.combine(feed.lane.go_live, time.min, ZoneInfo(feed.location.timezone))
-    begin = midnight - LOOK_BACK
-    return max(cursor.read_up_to - stream.overlap, begin) if cursor else begin
+    cursor, begin = feed.cursors.filter(stream=stream.name).first(), first_start(feed)
+    if cursor is None:
+        return begin
+    overlapping = cursor.read_up_to - stream.overlap
+    return max(min(overlapping, cursor.again_from or overlapping), begin)
+
+
+def first_start(feed: LaneLocation) -> datetime:
+    """Where the first reading of a location begins."""
+    return datetime.combine(feed.lane.go_live, time.min, ZoneInfo(feed.location.timezone)) - LOOK_BACK
 
 
 def keep(work: Work, page: Page, *, until: datetime) -> None:

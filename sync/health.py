@@ -6,22 +6,26 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 
-from django.db.models import Count, Exists, Max, Min, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models import Count, Exists, F, Max, Min, OuterRef, Q, QuerySet, Subquery, Sum
 from django.utils import timezone
 
-from connections.models import Connection, Division
+from connections import habit
+from connections.models import Connection, Division, WebhookEvent, WebhookSubscription
 from mappings.bookkeeping.legs import ProblemKind
 from mappings.bookkeeping.open_terms import LEFTOVERS
 from mappings.models import CustomerMapping, Decision, GLMapping
 from sync import soundness
 from sync.lifecycle import ItemState, PostingState, RunState
-from sync.models import Beat, LaneLocation, Posting, SyncItem, SyncLane, SyncRun
+from sync.models import Beat, LaneLocation, Posting, SourceCount, SyncItem, SyncLane, SyncRun
 from sync.models.invoices import InvoiceStanding
 
 WORKER = "worker"
 # A beat comes each minute; after this long without one nobody is working.
 SILENCE = timedelta(seconds=150)
 EXPIRY_WARNING = timedelta(days=7)
+FOREIGN_SHOWN = timedelta(days=7)
+# Counted no further.
+MOST = 1_000
 DAYS = 30
 MOST_CAUSES = 50
 # What waits by itself and goes on by itself.
@@ -147,6 +151,49 @@ def connections(now: datetime) -> QuerySet[Connection]:
     return Connection.objects.filter(~Q(status=Connection.Status.LIVE) | soon).defer(
         "client_secret", "access_token", "refresh_token"
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """A source that has told nothing for longer than it usually does. `is_deaf`: lanes found changes meanwhile, so that
+    the source is not still: its events do not arrive.
+    """
+
+    connection: Connection
+    since: datetime
+    usual: timedelta
+    is_deaf: bool
+
+
+def silences(now: datetime) -> list[Silence]:
+    newest = WebhookEvent.objects.filter(connection=OuterRef("pk")).order_by("-received_at").values("received_at")[:1]
+    changes = SyncRun.objects.filter(
+        lane__source=OuterRef("pk"), created_at__gt=OuterRef("last_event_at"), records_changed__gt=0
+    )
+    known = Connection.objects.filter(usual_quiet__isnull=False, status=Connection.Status.LIVE)
+    rows = known.annotate(last_event_at=Subquery(newest)).annotate(is_deaf=Exists(changes))
+    return [
+        Silence(row, row.last_event_at, row.usual_quiet, row.is_deaf)
+        for row in rows.defer("client_secret", "access_token", "refresh_token")
+        if row.last_event_at and row.usual_quiet and habit.is_too_long(now - row.last_event_at, usual=row.usual_quiet)
+    ]
+
+
+def lost_subscriptions() -> QuerySet[WebhookSubscription]:
+    """What the vendor no longer lists, or has switched off: Square does so after three weeks without an answer."""
+    lost = Q(missing_since__isnull=False) | Q(is_enabled=False)
+    return WebhookSubscription.objects.filter(lost).select_related("connection", "division")
+
+
+def foreign_events(now: datetime) -> int:
+    """Genuine events of a merchant or division that nobody connected here, in the last week."""
+    since = now - FOREIGN_SHOWN
+    return WebhookEvent.objects.filter(received_at__gte=since, meaning=WebhookEvent.Meaning.FOREIGN)[:MOST].count()
+
+
+def missed_records() -> int:
+    """Records that Square held at the last count and we did not."""
+    return sum(row.missing for row in SourceCount.objects.filter(at_square__gt=F("held"))[:MOST])
 
 
 def held_divisions() -> QuerySet[Division]:

@@ -5,19 +5,20 @@ from __future__ import annotations
 from contextlib import suppress
 from datetime import date, datetime, timedelta
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django_q.tasks import async_task
 
 from audit import context
-from connections import clock, credentials, ledger
+from connections import clock, credentials, ledger, subscriptions, webhooks
 from connections.models import Division
 from connections.providers.errors import VendorError
 from mappings import items, reference
 from mappings.sheets import work as imports
-from sync import approval, clearing_proof, doorbell, issues, runs
+from sync import approval, clearing_proof, doorbell, issues, runs, sentinel
 from sync.alerts import sending, watching
-from sync.models import AlertMessage, Beat, SyncLane, SyncRun
+from sync.models import AlertMessage, Beat, SourceCount, SyncLane, SyncRun
 from sync.runs import NotNow, Slice
 
 # A run that has not been touched for this long has lost its worker; its lease has run out too.
@@ -162,15 +163,33 @@ def nightly() -> None:
     from sync.reconciliation import watch
 
     ledger.prune(before=clock.now() - CALLS_KEPT)
+    _look_after_webhooks()
     for connection in credentials.due_for_keepalive():
         with suppress(VendorError):  # its row says what is wrong, and the work list shows it
             credentials.keep_alive(connection)
     for lane in SyncLane.objects.filter(is_enabled=True, paused_reason="").order_by("pk"):
         prove_clearing(lane.pk)
+        async_task("sync.tasks.count_at_square", lane.pk)
     for division, due in watch.due_tonight():
         for begin, end in due:
             async_task("sync.tasks.reconcile", division.pk, begin.isoformat(), end.isoformat(), NIGHTLY)
         async_task("sync.tasks.watch_drift", division.pk)
+
+
+def _look_after_webhooks() -> None:
+    """Let go of old events, learn how long each source is usually silent, and see whether its subscriptions stand."""
+    kept_since = clock.now() - timedelta(days=settings.WEBHOOK_EVENTS_KEPT_DAYS)
+    webhooks.prune(before=kept_since)
+    SourceCount.objects.filter(day__lt=kept_since.date()).delete()
+    webhooks.learn_habits()
+    subscriptions.read_all()
+
+
+def count_at_square(lane_id: int) -> None:
+    """Count what Square holds of the last days against what we hold; what is missing is read again."""
+    lane = SyncLane.objects.select_related("division", "source").get(pk=lane_id)
+    with suppress(VendorError), context.acting(trigger="schedule"):  # the request ledger says what went wrong
+        sentinel.count(lane)
 
 
 def prove_clearing(lane_id: int, by: str = "", day: str = "") -> None:

@@ -7,6 +7,7 @@ from sync.admin import (
     alerts,
     backtest,
     clearing,
+    counts,
     decisions,
     deposits,
     entries,
@@ -31,6 +32,7 @@ __all__ = [
     "alerts",
     "backtest",
     "clearing",
+    "counts",
     "deposits",
     "entries",
     "expiries",
@@ -53,3 +55,4 @@ adminkit.add_subject("expiry", Expiry)
 adminkit.add_action(AuditEntry, AUDIT_VERB)
 adminkit.add_action(Division, DIVISION_VERB)
 adminkit.add_action(SyncLane, months.LANE_VERB)
+adminkit.add_action(SyncLane, counts.LANE_VERB)

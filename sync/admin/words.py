@@ -55,6 +55,7 @@ WORDS = {
     "leg.reversing": "leg is being taken back",
     "posting.undo_planned": "undo of the entry planned",
     "posting.undone": "entry undone by a reversing entry",
+    "lane.gap_found": "records at Square that were missed, to be read again",
     "lane.rung": "lane told to look by a webhook",
     "run.planned": "plan made, waits for approval",
     "run.approved": "plan approved",

@@ -2,6 +2,7 @@
 
 from sync.models.alerts import Alert, AlertChannel, AlertLimits, AlertMessage
 from sync.models.clearing import ClearingOpening, ClearingProof, SuspenseCleared
+from sync.models.counts import SourceCount
 from sync.models.entries import Attachment, ExactOrder, Posting
 from sync.models.invoices import InvoiceStanding
 from sync.models.issues import Issue, Replay
@@ -40,6 +41,7 @@ __all__ = [
     "Reconciliation",
     "Replay",
     "Settlement",
+    "SourceCount",
     "SuspenseCleared",
     "SyncItem",
     "SyncLane",

@@ -158,6 +158,9 @@ class FeedCursor(models.Model):
     feed = models.ForeignKey(LaneLocation, on_delete=models.CASCADE, related_name="cursors")
     stream = models.CharField(max_length=20)
     read_up_to = models.DateTimeField()
+    again_from = models.DateTimeField(
+        null=True, blank=True, help_text="Read again from here with the next run: something was missed."
+    )
 
     class Meta:
         ordering = ["stream"]

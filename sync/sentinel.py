@@ -1,0 +1,125 @@
+"""Every night: what Square holds is counted against what we hold, and what was missed is read again.
+
+A lane reads by time of change and trusts that Square's lists are complete when they are read. Where they were not, a
+record would be missed for ever; so the last days are listed once more and compared by id. Payments and refunds only:
+invoices, payouts and disputes are read whole, or weeks back, each day anyway.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F, Q
+
+from audit import trail
+from audit.trail import Fact
+from connections import clients, clock
+from connections.providers.errors import Unreadable
+from connections.providers.payload import Reader
+from connections.providers.square.client import Page, SquareClient
+from sync import extraction
+from sync.flows import FLOWS, records
+from sync.flows.base import Stream
+from sync.models import FeedCursor, LaneLocation, SourceCount, SyncItem, SyncLane
+
+DAYS = timedelta(days=7)
+STREAMS = ("payments", "refunds")
+MOST_NAMED = 20
+
+
+@dataclass
+class _Count:
+    """Of one stream, over all locations. `missing`: day -> ids."""
+
+    at_square: Counter[date] = field(default_factory=Counter)
+    missing: dict[date, list[str]] = field(default_factory=lambda: defaultdict(list))
+
+
+def count(lane: SyncLane) -> int:
+    """Count, keep the result, and have the lane read again what is missing. Returns how many records are.
+
+    Raises the errors of the providers; then nothing is kept.
+    """
+    client = clients.square_client(lane.source)
+    streams = [stream for stream in FLOWS[lane.flow].streams(lane) if stream.name in STREAMS]
+    feeds = list(lane.feeds.select_related("location", "lane"))
+    for stream in streams:
+        found = _Count()
+        gaps = [(feed, gap) for feed in feeds if (gap := _counted(client, stream, feed, found))]
+        _keep(lane, stream, found)
+        for feed, gap in gaps:
+            _read_again(feed, stream, gap)
+    return sum(row.missing for row in lane.counts.filter(at_square__gt=F("held")))
+
+
+def _counted(client: SquareClient, stream: Stream, feed: LaneLocation, found: _Count) -> dict[str, datetime]:
+    """What of the location is missing: id -> when Square changed it. Only what lies before the cursor is due here."""
+    cursor = feed.cursors.filter(stream=stream.name).first()
+    if cursor is None:
+        return {}
+    # What the first reading began with, so that nothing before it counts as missed.
+    begin = max(clock.now() - DAYS, extraction.first_start(feed))
+    if begin >= cursor.read_up_to:
+        return {}
+    gap: dict[str, datetime] = {}
+    for page in _pages(client, stream, feed, begin, cursor.read_up_to):
+        listed = dict(_dated(page.records))
+        held = set(SyncItem.objects.filter(lane=feed.lane, source_id__in=listed).values_list("source_id", flat=True))
+        for key, changed_at in listed.items():
+            day = records.local_day(feed, changed_at)
+            found.at_square[day] += 1
+            if key not in held:
+                found.missing[day].append(key)
+                gap[key] = changed_at
+    return gap
+
+
+def _pages(client: SquareClient, stream: Stream, feed: LaneLocation, begin: datetime, end: datetime) -> Iterator[Page]:
+    listed = {"payments": client.payments, "refunds": client.refunds}[stream.name]
+    return listed(feed.location.location_id, updated_from=begin, updated_to=end)
+
+
+def _dated(rows: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, datetime]]:
+    """Id and time of change. A row whose time cannot be read is left to the lane, which keeps it as it came."""
+    for row in rows:
+        try:
+            yield records.source_id(row), Reader(row, "record").time("updated_at")
+        except Unreadable:
+            continue
+
+
+def _keep(lane: SyncLane, stream: Stream, found: _Count) -> None:
+    now = clock.now()
+    before = {row.day: row for row in lane.counts.filter(stream=stream.name, day__in=list(found.at_square))}
+    with transaction.atomic():
+        # What was missing changed again since, and counts on its new day.
+        moved = lane.counts.filter(stream=stream.name, at_square__gt=F("held")).exclude(day__in=list(found.at_square))
+        moved.update(at_square=F("held"), examples=[], counted_at=now)
+        for day, number in found.at_square.items():
+            missing = found.missing.get(day, [])
+            held, row = number - len(missing), before.get(day)
+            filled = row.filled + max(0, row.missing - len(missing)) if row else 0
+            SourceCount.objects.update_or_create(
+                lane=lane, stream=stream.name, day=day,
+                defaults={"at_square": number, "held": held, "filled": filled, "examples": missing[:MOST_NAMED],
+                          "counted_at": now},
+            )  # fmt: skip
+
+
+def _read_again(feed: LaneLocation, stream: Stream, gap: Mapping[str, datetime]) -> None:
+    """From the earliest that is missing on, with the lane's next run, which is due now."""
+    now, since = clock.now(), min(gap.values())
+    detail = {"stream": stream.name, "location": feed.location.name, "missing": len(gap), "since": since,
+              "ids": sorted(gap)[:MOST_NAMED]}  # fmt: skip
+    with transaction.atomic():
+        later = Q(again_from=None) | Q(again_from__gt=since)
+        FeedCursor.objects.filter(later, feed=feed, stream=stream.name).update(again_from=since)
+        SyncLane.objects.filter(pk=feed.lane_id, due_at__gt=now).update(due_at=now)
+        fact = Fact("lane.gap_found", "lane", feed.lane_id, feed.lane.label, division=feed.lane.division.code,
+                    detail=detail)  # fmt: skip
+        trail.record([fact], at=now)
