@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from tests.benchmarks import results, sheets, stage, suggested, whole
+from tests.benchmarks import results, sheets, stage, suggested, webhooks, whole
 
 SIZES = (1_000, 10_000)
 
@@ -25,7 +25,7 @@ def main() -> int:
     measured = stage.measure_all(wanted)
     months = stage.measure_months(sizes)
     imported = sheets.rows(is_quick=quick)
-    rows = [*results.rows(measured), *whole.rows(months), *imported, *suggested.rows()]
+    rows = [*results.rows(measured), *whole.rows(months), *imported, *suggested.rows(), *webhooks.rows()]
     results.show(rows)
     results.write(rows)
     return 0 if all(row.met is not False for row in rows) else 1

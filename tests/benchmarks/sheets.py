@@ -68,8 +68,8 @@ def measure(lines: int) -> Imported:
             "DJANGO_SETTINGS_MODULE": "config.settings", "TILLBRIDGE_DATA": folder,
             "DATABASE_URL": f"sqlite:///{folder}/bench.sqlite3",
         }  # fmt: skip
-        content = stage._done(prepare, lines)
-        return Imported(lines=lines, **stage._done(run, content))
+        content = stage.done(prepare, lines)
+        return Imported(lines=lines, **stage.done(run, content))
 
 
 def prepare(lines: int) -> bytes:

@@ -124,10 +124,10 @@ def measure(mode: str, payments: int) -> Measured:
 
     with _opened(vendors.serve_month, payments, mode) as (sandbox, lane):
         before = _asked(sandbox, "calls")
-        ran = _done(pipeline.run, lane)
+        ran = done(pipeline.run, lane)
         after = _asked(sandbox, "calls")
         compared = _reconciled(sandbox, lane)
-        tied = _done(pipeline.compare, lane, _asked(sandbox, "books"))
+        tied = done(pipeline.compare, lane, _asked(sandbox, "books"))
     calls = {f"{system}_calls": after[system] - before[system] for system in after}
     return Measured(payments=payments, **ran, **calls, **tied, reconciled=compared)
 
@@ -145,7 +145,7 @@ def measure_month(payments: int) -> Month:
         reconciled = _reconciled(sandbox, lane)
         return Month(
             payments=payments, booked=booked, plan=plan, again=again, posted=posted, reconciled=reconciled,
-            documents=_done(pipeline.documents, lane), tied=_asked(sandbox, "tied"), **_done(pages.measure, lane),
+            documents=done(pipeline.documents, lane), tied=_asked(sandbox, "tied"), **done(pages.measure, lane),
         )  # fmt: skip
 
 
@@ -162,13 +162,13 @@ def _opened(vendor: Callable[..., None], payments: int, mode: str) -> Iterator[t
         with in_a_process(vendor, payments, DAYS, is_talking=True) as sandbox:
             opened = sandbox.recv()
             os.environ |= opened.environment
-            yield sandbox, _done(pipeline.prepare, opened, mode)
+            yield sandbox, done(pipeline.prepare, opened, mode)
             sandbox.send("end")
 
 
 def _ran(sandbox: Pipe, work: Callable[..., Any], lane: int) -> Ran:
     before, load = _asked(sandbox, "calls"), os.getloadavg()[0]
-    ran = _done(work, lane)
+    ran = done(work, lane)
     after = _asked(sandbox, "calls")
     return Ran(**ran, **{f"{system}_calls": after[system] - before[system] for system in after}, load=load)
 
@@ -177,7 +177,7 @@ def _reconciled(sandbox: Pipe, lane: int) -> Reconciled:
     from tests.benchmarks import pipeline
 
     before = _asked(sandbox, "calls")["exact"]
-    found = _done(pipeline.reconcile, lane)
+    found = done(pipeline.reconcile, lane)
     return Reconciled(exact_calls=_asked(sandbox, "calls")["exact"] - before, **found)
 
 
@@ -186,7 +186,7 @@ def _asked(pipe: Pipe, question: str) -> Any:
     return pipe.recv()
 
 
-def _done(work: Callable[..., Any], *arguments: object) -> Any:
+def done(work: Callable[..., Any], *arguments: object) -> Any:
     with in_a_process(work, *arguments) as pipe:
         return pipe.recv()
 

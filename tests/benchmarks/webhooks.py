@@ -1,0 +1,205 @@
+"""Webhooks while a lane works: a hundred deliveries a second at the real server, answered how fast, and none lost.
+
+The server is waitress in a process of its own; beside it a lane books payments one by one into the same database. The
+load comes at its own pace, however slow the answers (an open loop): what waits in line counts as waiting.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import http.client
+import json
+import os
+import queue
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import uuid
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from urllib.parse import urlsplit
+
+from tests.benchmarks import stage
+from tests.benchmarks.results import Row, at_most
+
+RATE = 100
+SECONDS = 30
+PAYMENTS = 1_000
+SENDERS = 16
+KEY = "bench-signature-key"
+# Of the 99th percentile, in milliseconds.
+TARGETS = {"sqlite": 300.0, "postgresql": 50.0}
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """`waited`: milliseconds from when each was to leave until its answer; `stored` events of `sent` different ones."""
+
+    database: str
+    waited: Sequence[float]
+    sent: int
+    stored: int
+    refused: int
+    busy: str
+
+    def percentile(self, share: float) -> float:
+        ordered = sorted(self.waited)
+        return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
+
+
+def rows() -> list[Row]:
+    return _rows(measure())
+
+
+def _rows(load: Load) -> list[Row]:
+    name = f"webhooks at {RATE} a second, {load.database}, a lane at work:"
+    target = TARGETS[load.database]
+    return [
+        Row(f"{name} median", round(load.percentile(0.5), 1), "ms"),
+        at_most(f"{name} 99th percentile", round(load.percentile(0.99), 1), "ms", target),
+        Row(f"{name} slowest", round(max(load.waited), 1), "ms"),
+        at_most(f"{name} lost", load.sent - load.stored, f"of {load.sent:,}", 0),
+        at_most(f"{name} refused", load.refused, "", 0),
+    ]
+
+
+def measure() -> Load:
+    """A fresh data folder. `WEBHOOK_BENCH_DATABASE_URL` names an empty PostgreSQL database to measure that instead."""
+    from tests.benchmarks import pipeline, vendors
+
+    with tempfile.TemporaryDirectory(prefix="tillbridge-bench-") as folder:
+        database = os.environ.get("WEBHOOK_BENCH_DATABASE_URL", f"sqlite:///{folder}/bench.sqlite3")
+        os.environ |= {
+            "DJANGO_SETTINGS_MODULE": "config.settings", "TILLBRIDGE_DATA": folder, "DATABASE_URL": database,
+        }  # fmt: skip
+        with stage.in_a_process(vendors.serve_month, PAYMENTS, 3, is_talking=True) as sandbox:
+            opened = sandbox.recv()
+            port = _free_port()
+            os.environ |= {**opened.environment, "PUBLIC_URL": f"http://127.0.0.1:{port}"}
+            lane = stage.done(pipeline.prepare, opened, "per_payment")
+            path = stage.done(open_address, lane)
+            with _server(port), stage.in_a_process(pipeline.run, lane) as working:
+                waited, refused, sent = _fire(port, f"http://127.0.0.1:{port}{path}")
+                stored = stage.done(count_events)
+                busy = str(working.recv()["state"])
+            sandbox.send("end")
+    kind = "postgresql" if database.startswith("postgres") else "sqlite"
+    return Load(kind, waited, sent, stored, refused, busy)
+
+
+def open_address(lane_id: int) -> str:
+    """Give the lane's source a key; the path of its address."""
+    import django
+
+    django.setup()
+    from connections import webhooks
+    from sync.models import SyncLane
+
+    source = SyncLane.objects.select_related("source").get(pk=lane_id).source
+    webhooks.change_key(source, KEY)
+    return urlsplit(webhooks.address(source)).path
+
+
+def count_events() -> int:
+    import django
+
+    django.setup()
+    from connections.models import WebhookEvent
+
+    return WebhookEvent.objects.count()
+
+
+@contextmanager
+def _server(port: int) -> Iterator[None]:
+    command = [sys.executable, "-m", "waitress", f"--listen=127.0.0.1:{port}", "--threads=8", "config.wsgi:application"]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        _wait_for(port)
+        yield
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+def _fire(port: int, address: str) -> tuple[list[float], int, int]:
+    """(milliseconds each waited, how many were refused, how many events were sent); one in ten comes twice."""
+    work: queue.Queue[tuple[float, bytes] | None] = queue.Queue()
+    waited: list[float] = []
+    statuses: Counter[int] = Counter()
+    senders = [threading.Thread(target=_send, args=(port, address, work, waited, statuses)) for _ in range(SENDERS)]
+    for sender in senders:
+        sender.start()
+    began, sent = time.monotonic(), 0
+    body = b""
+    for number in range(RATE * SECONDS):
+        leaves = began + number / RATE
+        time.sleep(max(0.0, leaves - time.monotonic()))
+        if number % 10 != 1:
+            body, sent = _event(), sent + 1
+        work.put((leaves, body))
+    for _ in senders:
+        work.put(None)
+    for sender in senders:
+        sender.join()
+    return waited, sum(count for status, count in statuses.items() if status != http.client.OK), sent
+
+
+def _send(
+    port: int, address: str, work: queue.Queue[tuple[float, bytes] | None], waited: list[float], statuses: Counter[int]
+) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    path = urlsplit(address).path
+    while (task := work.get()) is not None:
+        leaves, body = task
+        digest = hmac.new(KEY.encode(), address.encode() + body, hashlib.sha256).digest()
+        signature = base64.b64encode(digest).decode()
+        headers = {"Content-Type": "application/json", "x-square-hmacsha256-signature": signature}
+        connection.request("POST", path, body, headers)
+        answer = connection.getresponse()
+        answer.read()
+        waited.append((time.monotonic() - leaves) * 1000)
+        statuses[answer.status] += 1
+    connection.close()
+
+
+def _event() -> bytes:
+    """Of the size of a payment with its card details."""
+    payment = {"id": "P1", "location_id": "L1", "padding": "x" * 2_000}
+    event = {
+        "merchant_id": "M1", "type": "payment.updated", "event_id": str(uuid.uuid4()),
+        "created_at": datetime.now(UTC).isoformat(), "data": {"type": "payment", "id": "P1",
+                                                              "object": {"payment": payment}},
+    }  # fmt: skip
+    return json.dumps(event).encode()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_for(port: int) -> None:
+    ends = time.monotonic() + 60
+    while time.monotonic() < ends:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.1)
+    raise SystemExit("The web server did not start.")
+
+
+if __name__ == "__main__":
+    measured = measure()
+    from tests.benchmarks.results import show
+
+    show(_rows(measured))
+    print(f"\nThe lane beside it: {measured.busy}")
