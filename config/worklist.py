@@ -19,7 +19,7 @@ from connections.models import Connection, Division, WebhookEvent, WebhookSubscr
 from mappings import soundness
 from mappings.controls import ProposedChange
 from mappings.models import CustomerMapping, Decision, GLMapping, ItemMapping, TenderJournal
-from sync import health, issues, vitals
+from sync import health, issues, quiet, vitals
 from sync.admin import clearing, naming, shown
 from sync.admin.naming import Names
 from sync.health import Cause, Doubt, LaneHealth
@@ -247,7 +247,8 @@ def _webhooks(now: datetime) -> list[Notice]:
     lost = [
         Notice(
             f"Webhooks of “{row.connection}”: {row}",
-            "The vendor no longer lists this subscription." if row.missing_since else "The vendor switched it off.",
+            ("The vendor no longer lists it. " if row.missing_since else "The vendor switched it off. ")
+            + "Press 'Subscribe to webhooks' on the connection, or remove it. Lanes look at their own times meanwhile.",
             list_url(WebhookSubscription, connection=row.connection_id),
             "bad",
         )
@@ -257,23 +258,15 @@ def _webhooks(now: datetime) -> list[Notice]:
 
 
 def _silence(row: health.Silence, now: datetime) -> Notice:
-    usual = ago(now - row.usual, now).removesuffix(" ago")
-    told = f"Its last webhook came {ago(row.since, now)}; it is usually silent for {usual} at most. "
-    told += (
-        "Lanes found changes meanwhile, so its webhooks do not arrive: read its subscriptions, and look whether "
-        "PUBLIC_URL can be reached from outside. Nothing is lost, lanes look at their own times."
-        if row.is_deaf
-        else "Lanes found nothing either: perhaps nobody works there."
-    )
-    title = f"{row.connection.get_system_display()} “{row.connection}” is silent"
-    return Notice(title, told, admin_url(Connection, row.connection.pk), "bad" if row.is_deaf else "wait")
+    url = admin_url(Connection, row.connection.pk)
+    return Notice(quiet.title(row), quiet.sentence(row, now), url, "bad" if row.is_deaf else "wait")
 
 
 def _foreign(now: datetime) -> list[Notice]:
     count = health.foreign_events(now)
     if not count:
         return []
-    title = f"{number(count)} webhook events of an account nobody connected"
+    title = f"{number(count)} webhook event{'' if count == 1 else 's'} of an account nobody connected"
     todo = "They are genuine and were left alone. Connect that merchant or pin that division, or end its consent."
     return [Notice(title, todo, list_url(WebhookEvent, meaning="foreign"), "wait")]
 
@@ -282,7 +275,8 @@ def _missed() -> list[Notice]:
     count = health.missed_records()
     if not count:
         return []
-    title = f"{number(count)} records that Square holds were missed"
+    what = "record that Square holds was" if count == 1 else "records that Square holds were"
+    title = f"{number(count)} {what} missed"
     todo = "The lanes read them again. Look here tomorrow: what is still missing then cannot be read."
     return [Notice(title, todo, list_url(SourceCount, missing="yes"), "wait")]
 

@@ -27,7 +27,7 @@ class ConnectionForm(_ModelForm):
             "system", "environment", "region", "label", "client_id", "client_secret", "webhook_secret",
             "personal_access_token", "follow_current_division",
         )  # fmt: skip
-        labels = {"webhook_secret": "webhook key"}
+        labels = {"webhook_secret": "Webhook key", "personal_access_token": "Personal access token"}
         help_texts = {
             "client_id": "From the app registration at the vendor: Exact's App Center, Square's Developer Console.",
             "client_secret": KEEPS,

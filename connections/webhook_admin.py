@@ -118,9 +118,10 @@ def state_shown(row: Connection) -> SafeString | str:
     sending = [one for one in own if one.is_enabled and not one.missing_since]
     if not found:
         return "none: lanes look at their own times only" if row.webhook_secret is None else "none read yet"
-    text, tone = (f"{len(sending)} send here", "good") if sending else ("none sends here", "bad")
-    if len(sending) < len(own):
-        text, tone = f"{len(sending)} of {len(own)} send here", "wait"
+    verb = "sends" if len(sending) == 1 else "send"
+    text, tone = (f"{len(sending)} {verb} here", "good") if sending else ("none sends here", "bad")
+    if 0 < len(sending) < len(own):
+        text, tone = f"{len(sending)} of {len(own)} {verb} here", "wait"
     return format_html(
         "{} {}", badge(text, tone), link(list_url(WebhookSubscription, connection=row.pk), "all of them")
     )
@@ -193,7 +194,7 @@ def remove(request: HttpRequest, rows: QuerySet[WebhookSubscription], reason: st
 
 @admin.register(WebhookSubscription)
 class WebhookSubscriptionAdmin(ReadOnlyAdmin):
-    list_display = ("what", "connection", "state", "address", "created", "read")
+    list_display = ("what", "connection", "state", "address", "read")
     list_filter = (ConnectionFilter,)
     list_select_related = ("connection", "division")
     sortable_by = ()
@@ -239,7 +240,7 @@ class WebhookSubscriptionAdmin(ReadOnlyAdmin):
 
 @admin.register(WebhookEvent)
 class WebhookEventAdmin(ReadOnlyAdmin):
-    list_display = ("received", "connection", "type", "object_id", "happened", "came_of_it", "times")
+    list_display = ("received", "type", "came_of_it", "object_id", "connection", "times")
     list_filter = (ConnectionFilter, MeaningFilter, adminkit.range_filter("received_at", "received"),
                    adminkit.exact_filter("type", "type"), adminkit.exact_filter("object_id", "object"))  # fmt: skip
     list_select_related = ("connection",)

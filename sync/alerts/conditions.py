@@ -11,7 +11,7 @@ from django.db.models import Count, Min, Q, QuerySet
 from audit.adminkit import admin_url, list_url
 from connections.models import CallBudget, Connection, Division, VendorCall
 from mappings.bookkeeping.legs import ProblemKind
-from sync import health, vitals
+from sync import health, quiet, vitals
 from sync.alerts.kinds import Kind
 from sync.lifecycle import ItemState
 from sync.models import SyncItem, SyncLane
@@ -51,6 +51,7 @@ def found(now: datetime) -> list[Condition]:
         *(one for lane in _lanes() for one in _of_lane(lane, _limits(limits, lane.source_id), now)),
         *_divisions(),
         *_drifted(),
+        *_silent(now),
     ]
 
 
@@ -197,6 +198,13 @@ def _divisions() -> Iterator[Condition]:
     for row in health.held_divisions():
         title = f"Division {row} is held"
         yield Condition(Kind.DIVISION, f"division {row.pk}", title, row.held_reason, admin_url(Division, row.pk))
+
+
+def _silent(now: datetime) -> Iterator[Condition]:
+    for row in health.silences(now):
+        page = admin_url(Connection, row.connection.pk)
+        told = quiet.sentence(row, now)
+        yield Condition(Kind.SILENCE, f"connection {row.connection.pk}", quiet.title(row), told, page)
 
 
 def _drifted() -> Iterator[Condition]:

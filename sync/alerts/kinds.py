@@ -15,6 +15,7 @@ class Kind(StrEnum):
     UNMAPPED = "unmapped"
     DIVISION = "division"
     DRIFT = "drift"
+    SILENCE = "silence"
 
 
 TITLES = {
@@ -27,4 +28,5 @@ TITLES = {
     Kind.UNMAPPED: "Many unmapped records",
     Kind.DIVISION: "A division changed",
     Kind.DRIFT: "The books changed after they were compared",
+    Kind.SILENCE: "Webhooks do not come any more",
 }

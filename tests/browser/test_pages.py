@@ -8,11 +8,12 @@ import pytest
 from django.contrib.auth.models import User
 
 from audit.trail import Fact
+from connections.models import WebhookEvent, WebhookSubscription, WebhookTally
 from mappings.bookkeeping.legs import ProblemKind
 from mappings.bookkeeping.proof import Difference, DifferenceKind, Proof
 from mappings.models import CustomerMapping, DebtorAccount
 from sync import clearing_proof
-from sync.models import Plan, PlannedEntry, Posting
+from sync.models import Plan, PlannedEntry, Posting, SourceCount
 from sync.models.clearing import ClearingProof
 from tests.browser.conftest import DESK, PHONE, Opens
 from tests.pages import NOW
@@ -108,7 +109,30 @@ def clearing(shop: Shop) -> str:
     return f"/admin/sync/clearingproof/{row.pk}/change/"
 
 
+def webhooks(shop: Shop, page: str) -> str:
+    """An event, a subscription that is switched off, a count with something missing."""
+    event = WebhookEvent.objects.create(
+        connection=shop.square, event_id="e-1", type="payment.updated", object_id="hYy9pRFVxpDsO1FB05SunFWUe9JZ1",
+        happened_at=NOW, received_at=NOW, digest="0" * 64, meaning="lane", deliveries=3,
+    )  # fmt: skip
+    WebhookSubscription.objects.create(
+        connection=shop.square, remote_id="wbhk_1", topics=["payment.created"], address="https://till.example/hook/",
+        is_enabled=False, created_at=NOW, read_at=NOW,
+    )  # fmt: skip
+    WebhookTally.objects.create(connection=shop.square, day=NOW.date(), outcome="forged", last_at=NOW)
+    SourceCount.objects.create(
+        lane=shop.lane, stream="payments", day=NOW.date(), at_square=3, held=2, examples=["P1"], counted_at=NOW
+    )
+    return f"/admin/{page}/".replace("PK", str(event.pk))
+
+
 PAGES: dict[str, str | Address] = {
+    "webhook events": lambda shop: webhooks(shop, "connections/webhookevent"),
+    "webhook event": lambda shop: webhooks(shop, "connections/webhookevent/PK/change"),
+    "webhook subscriptions": lambda shop: webhooks(shop, "connections/webhooksubscription"),
+    "other deliveries": lambda shop: webhooks(shop, "connections/webhooktally"),
+    "counts at Square": lambda shop: webhooks(shop, "sync/sourcecount"),
+    "Square connection": lambda shop: f"/admin/connections/connection/{shop.square.pk}/change/",
     "work list": "/admin/",
     "records": "/admin/sync/syncitem/",
     "record": record,

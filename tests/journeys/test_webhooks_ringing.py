@@ -85,16 +85,36 @@ def test_a_payment_is_booked_within_two_minutes_of_its_webhook_once(told, post, 
     assert told.ledger["8000"] == -2066
 
 
+@pytest.mark.accepts("S001-29")
+def test_without_any_webhook_a_lane_looks_at_its_own_time_and_takes_in_only_what_changed(till, queue):
+    till.sell()
+    rested(till, queue)
+    first = SyncRun.objects.latest("pk")
+    orders = till.calls("square", "POST", "orders")
+    till.world.timeline.advance(15 * 60)
+    minute(till, queue)
+    second = SyncRun.objects.latest("pk")
+
+    assert (first.trigger, first.records_changed) == ("schedule", 1)
+    assert (second.trigger, second.records_changed) == ("schedule", 0)
+    assert till.calls("square", "POST", "orders") == orders
+
+
 def test_what_a_webhook_says_is_never_booked(told, queue):
-    """The event tells a lie about the amount, signed by the right key; the list is what counts."""
+    """The event tells of an amount that the list never shows, signed by the right key; the list is what counts."""
+    rested(told, queue)
+    square = told.world.sandbox.square
     sale = told.sell()
-    told.world.sandbox.square.hooks.pack()
-    told.world.sandbox.square.change_payment(sale.payment_ids[0], note="changed")
+    real = dict(square.payment(sale.payment_ids[0])["amount_money"])
+    square.change_payment(sale.payment_ids[0], amount_money={**real, "amount": 999_900})
+    square.hooks.pack()
     delivered(told)
+    square.change_payment(sale.payment_ids[0], amount_money=real)
     minute(told, queue)
     told.next_morning()
 
     assert told.ledger["8000"] == -2066
+    assert "999900" not in str(WebhookEvent.objects.values())
 
 
 def test_a_flood_of_events_opens_one_run(told, queue):

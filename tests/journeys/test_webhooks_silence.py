@@ -13,7 +13,7 @@ from connections import subscriptions, webhooks
 from connections.models import Connection, WebhookEvent, WebhookSubscription
 from connections.sandbox.faults import Fault
 from sync import sentinel, tasks
-from sync.models import FeedCursor, SourceCount, SyncItem, SyncLane
+from sync.models import Alert, FeedCursor, SourceCount, SyncItem, SyncLane
 from tests.journeys.pages import page_of, press, words
 from tests.postman import Postman
 
@@ -148,7 +148,6 @@ def missed(till):
     return hidden
 
 
-@pytest.mark.accepts("S001-29")
 def test_a_record_that_square_listed_too_late_is_found_at_night_and_booked_once(till, missed, queue, browser):
     night(till, queue)
 
@@ -156,7 +155,7 @@ def test_a_record_that_square_listed_too_late_is_found_at_night_and_booked_once(
     assert (row.at_square, row.held, row.examples) == (2, 1, [missed.payment_ids[0]])
     fact = AuditEntry.objects.get(verb="lane.gap_found")
     assert (fact.detail["stream"], fact.detail["missing"]) == ("payments", 1)
-    assert "1 records that Square holds were missed" in work_list(browser)
+    assert "1 record that Square holds was missed" in work_list(browser)
 
     with queue.listening():
         tasks.sweep()
@@ -169,7 +168,7 @@ def test_a_record_that_square_listed_too_late_is_found_at_night_and_booked_once(
     night(till, queue)
     row.refresh_from_db()
     assert (row.at_square, row.held, row.filled, row.examples) == (2, 2, 1, [])
-    assert "were missed" not in work_list(browser)
+    assert "was missed" not in work_list(browser)
 
 
 def test_where_nothing_is_missing_the_night_reads_a_few_pages_and_moves_nothing(till, queue):
@@ -231,3 +230,20 @@ def test_a_person_has_a_lane_counted_at_once(till, missed, queue, browser):
     shown = words(browser.get(reverse("admin:sync_sourcecount_changelist"), {"missing": "yes"}))
     assert "payments" in shown
     assert SourceCount.objects.filter(stream="payments").count() == 1
+
+
+def test_a_silence_is_one_alert_and_its_end_another_word(habitual):
+    habitual.world.timeline.advance(30 * HOUR)
+    tasks.sweep()
+    tasks.sweep()
+
+    alert = Alert.objects.get(kind="silence")
+    assert "usually silent for 17 hours" in alert.sentence
+    row = WebhookEvent.objects.first()
+    row.pk, row.event_id, row.received_at = None, "new", habitual.world.timeline.now()
+    row.save()
+    for _ in range(3):
+        habitual.world.timeline.advance(20 * 60)
+        tasks.sweep()
+    alert.refresh_from_db()
+    assert alert.recovered_at is not None

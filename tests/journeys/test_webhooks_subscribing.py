@@ -57,7 +57,7 @@ def test_square_is_subscribed_listed_and_removed_from_the_admin(till, browser, s
 
     listed = words(browser.get(reverse("admin:connections_webhooksubscription_changelist")))
     assert "sends here" in listed
-    assert "1 send here" in words(browser.get(page_of(square)))
+    assert "1 sends here" in words(browser.get(page_of(square)))
 
     press_on_list(browser, [WebhookSubscription.objects.get()], "remove")
     assert at_square(till) == []
