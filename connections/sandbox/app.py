@@ -20,6 +20,7 @@ from connections.sandbox.courier import Courier
 from connections.sandbox.exact import ExactSandbox
 from connections.sandbox.faults import Fault, Faults
 from connections.sandbox.log import RequestLog, RequestLogEntry
+from connections.sandbox.snowflake import SnowflakeSandbox
 from connections.sandbox.wire import AnswerTooLate, ConnectionDropped, Request, Response
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ class Sandbox:
         self.courier = Courier(self.clock, seed, packing=self.lock)
         self.square: SquareSandbox = SquareSandbox(clock=self.clock, log=self.log, seed=seed, courier=self.courier)
         self.exact = ExactSandbox(clock=self.clock, log=self.log, seed=seed, courier=self.courier)
+        self.snowflake = SnowflakeSandbox(clock=self.clock, log=self.log, seed=seed)
         self._control = Control(self)
         self._late: list[_Late] = []
 
@@ -102,6 +104,11 @@ class Sandbox:
             return self._behind(f"/exact/{region}", self.exact.get(region), request)
         if head == "square":
             return self._behind("/square", self.square, request)
+        if head == "snowflake":
+            return self._behind("/snowflake", self.snowflake, request)
+        if request.path.startswith("/api/v2/statements"):
+            # A client that joins the path of a handle to the host, as it stands in Snowflake's answers.
+            return self._behind("", self.snowflake, request)
         return self._behind("/_sandbox" if head == "_sandbox" else "", None, request)
 
     def _behind(self, prefix: str, system: System | None, request: Request) -> tuple[str, System | None, Request]:

@@ -53,7 +53,7 @@ class Control:
             if action is not None:
                 return Response.json(plain(action(request)))
             system, _, verb = route.partition("/")
-            if request.method == "POST" and system in ("exact", "square") and verb:
+            if request.method == "POST" and system in ("exact", "square", "snowflake") and verb:
                 return Response.json(plain(self._act(system, verb, self._arguments(request))))
         except (LookupError, TypeError, ValueError) as problem:
             return Response.json({"error": str(problem.args[0]) if problem.args else str(problem)}, 400)
@@ -70,6 +70,8 @@ class Control:
         with self._sandbox.lock:
             if system == "square":
                 return self._sandbox.square.control(verb, arguments)
+            if system == "snowflake":
+                return self._sandbox.snowflake.control(verb, arguments)
             region = str(arguments.pop("region", "nl"))
             return self._sandbox.exact.site(region).control(verb, arguments)
 
@@ -82,8 +84,10 @@ class Control:
             "requests": counts,
             "refusals": len(sandbox.log.refusals),
             "exact": sandbox.exact.summary(),
+            "snowflake": sandbox.snowflake.summary(),
             "exact_path": "/exact/{region}",
             "square_path": "/square",
+            "snowflake_path": "/snowflake/{account}",
         }
 
     def _log(self, request: Request) -> object:

@@ -104,6 +104,7 @@ class SandboxServer:
         self.base_url = f"http://{host}:{self.port}"
         self.square_url = f"{self.base_url}/square"
         self.exact_url = f"{self.base_url}/exact/{{region}}"
+        self.snowflake_url = f"{self.base_url}/snowflake/{{account}}"
         self._thread = Thread(target=self._server.serve_forever, args=(0.05,), name="sandbox", daemon=True)
         self._thread.start()
         sandbox.courier.start()

@@ -1,4 +1,4 @@
-"""`manage.py sandbox`: the local stand-ins of Square and Exact Online, until Ctrl-C."""
+"""`manage.py sandbox`: the local stand-ins of Square, Exact Online and Snowflake, until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from connections.endpoints import redirect_address
+from connections.sandbox import archive
 from connections.sandbox.app import Sandbox
 from connections.sandbox.exact.site import ZONES
 from connections.sandbox.generator import generate
@@ -17,7 +18,7 @@ DEFAULT_PORT = 9400
 
 
 class Command(BaseCommand):
-    help = "Run local stand-ins of Square and Exact Online, with a shop that has taken payments."
+    help = "Run local stand-ins of Square, Exact Online and Snowflake, with a shop that has taken payments."
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -60,7 +61,20 @@ class Command(BaseCommand):
     def _say(self, server: SandboxServer, region: str) -> None:
         self.stdout.write(f"Square          {server.square_url}")
         self.stdout.write(f"Exact Online    {server.exact_url.format(region=region)}")
+        self._say_archive(server)
         self.stdout.write(f"Control         {server.base_url}/_sandbox/state")
         self.stdout.write(f"App of both     client id {CLIENT_ID}, secret {CLIENT_SECRET}")
         self.stdout.write("Ctrl-C ends it.")
         self.stdout.flush()
+
+    def _say_archive(self, server: SandboxServer) -> None:
+        """Its user has no key yet: `POST /_sandbox/snowflake/add_user` registers one."""
+        try:
+            account = archive.open_archive(server.sandbox)
+        except RuntimeError as absent:
+            self.stdout.write(f"Snowflake       {absent}")
+            return
+        self.stdout.write(
+            f"Snowflake       {server.snowflake_url.format(account=account.name.lower())}, user {archive.USER}, role "
+            f"{archive.ROLE}, warehouse {archive.WAREHOUSE}, {archive.DATABASE}.{archive.SCHEMA}"
+        )

@@ -15,7 +15,14 @@ def test_it_says_where_everything_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(SandboxServer, "wait", lambda _self: (_ for _ in ()).throw(KeyboardInterrupt))
     out = StringIO()
     call_command("sandbox", port=0, payments=5, days=2, stdout=out)
-    for part in ("/square", "/exact/nl", "tillbridge-local", "100001 Grachten Retail BV", "Sandbox stopped"):
+    for part in (
+        "/square",
+        "/exact/nl",
+        "tillbridge-local",
+        "100001 Grachten Retail BV",
+        "/snowflake/tb-archive",
+        "Sandbox stopped",
+    ):
         assert part in out.getvalue()
 
 
