@@ -11,6 +11,8 @@ MODULES = (
     "connections.providers.exact.documents",
     "connections.providers.exact.oauth",
     "connections.providers.exact.regions",
+    "connections.providers.snowflake.client",
+    "connections.providers.snowflake.keypair",
 )
 
 

@@ -1,0 +1,1 @@
+"""Snowflake, through its SQL API: statements with bound values, signed in by a key pair."""
