@@ -256,3 +256,6 @@ SANDBOX_SQUARE_URL = env.str("SANDBOX_SQUARE_URL", default="http://127.0.0.1:940
 # Days that webhook events are kept: long enough to tell a replay, and to know a source's habits.
 WEBHOOK_EVENTS_KEPT_DAYS = max(35, env.int("WEBHOOK_EVENTS_KEPT_DAYS", default=90))
 SANDBOX_EXACT_URL = env.str("SANDBOX_EXACT_URL", default="http://127.0.0.1:9400/exact/{region}").rstrip("/")
+SANDBOX_SNOWFLAKE_URL = env.str("SANDBOX_SNOWFLAKE_URL", default="http://127.0.0.1:9400/snowflake/{account}").rstrip(
+    "/"
+)

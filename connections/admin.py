@@ -17,11 +17,23 @@ from django.utils.safestring import SafeString
 from audit import adminkit, trail, words
 from audit.adminkit import BackOfficeAdmin, CannotDo, ConfirmedAction, Outcome, ReadOnlyAdmin, badge, local_time
 from audit.models import AuditEntry
-from connections import clock, credentials, diagnosis, divisions, endpoints, locations, webhook_admin, webhooks
+from connections import (
+    clock,
+    credentials,
+    diagnosis,
+    divisions,
+    endpoints,
+    locations,
+    snowflake_admin,
+    webhook_admin,
+    webhooks,
+)
 from connections.divisions import NotConfirmable
 from connections.forms import ConnectionForm
 from connections.models import Connection, Division, Location, VendorCall
 from connections.providers.errors import VendorError
+from connections.snowflake_admin import SNOWFLAKE, SWAP, SnowflakePart
+from connections.snowflake_forms import SnowflakeForm
 
 AUTHORISE = "connections.authorise_connection"
 CONFIRM = "connections.confirm_division"
@@ -50,6 +62,9 @@ words.add(
         "connection.token_renewed": "access token renewed",
         "connection.token_refused": "access token refused before its time",
         "connection.consent_needed": "consent needed again",
+        "connection.proved": "connection tested and live",
+        "connection.warned": "connection test warned",
+        "connection.keys_swapped": "keys swapped",
         "connection.locked": "stored secret cannot be opened",
         "connection.opened": "stored secret can be opened again",
         "connection.resealed": "secrets sealed with a new key",
@@ -65,6 +80,8 @@ words.add(
     tones={
         "connection.consented": "good",
         "connection.consent_needed": "bad",
+        "connection.proved": "good",
+        "connection.warned": "wait",
         "connection.locked": "bad",
         "division.held": "bad",
         "division.confirmed": "good",
@@ -81,6 +98,8 @@ def test(request: HttpRequest, rows: QuerySet[Connection], reason: str) -> Outco
         raise CannotDo(failed[0][1].sentence)
     for row, verdict in failed:
         messages.error(request, f"{row}: {verdict.sentence}")
+    for row, warning in [(row, warning) for row, verdict in verdicts for warning in verdict.warnings]:
+        messages.warning(request, f"{row}: {warning}")
     sentences = " ".join(verdict.sentence for _, verdict in verdicts if verdict.is_live)
     return Outcome(done=len(verdicts), sentence=sentences)
 
@@ -88,6 +107,9 @@ def test(request: HttpRequest, rows: QuerySet[Connection], reason: str) -> Outco
 def read_again(request: HttpRequest, rows: QuerySet[Connection], reason: str) -> Outcome:  # noqa: ARG001
     skipped, counts = [], []
     for row in rows:
+        if row.system == SNOWFLAKE:
+            skipped.append((row.label, "Snowflake has neither divisions nor locations."))
+            continue
         try:
             counts.append(f"{row}: {_read(row)}.")
         except (VendorError, ImproperlyConfigured) as problem:
@@ -119,6 +141,7 @@ CONSENT = ConfirmedAction(
     name="consent", label="Give consent", permission=AUTHORISE, on_list=False, confirms=False,
     explains="You sign in at the vendor and allow what Tillbridge asks for.",
     run=lambda request, rows, reason: Outcome(), done="sent to the vendor",  # noqa: ARG005
+    applies=lambda row: row.system != SNOWFLAKE,
 )  # fmt: skip
 TEST = ConfirmedAction(
     name="test", label="Test connection", permission=AUTHORISE, confirms=False,
@@ -127,23 +150,38 @@ TEST = ConfirmedAction(
 READ_AGAIN = ConfirmedAction(
     name="read", label="Read divisions or locations again", permission=AUTHORISE, confirms=False,
     explains="Asks the vendor what this consent reaches.", run=read_again, done="read again",
+    applies=lambda row: row.system != SNOWFLAKE,
 )  # fmt: skip
 
 
+def _is_snowflake(request: HttpRequest, row: Connection | None) -> bool:
+    """Of a new one, what the link asks for or the form was sent with."""
+    if row is not None:
+        return row.system == SNOWFLAKE
+    return bool((request.POST.get("system") or request.GET.get("system")) == SNOWFLAKE)
+
+
 @admin.register(Connection)
-class ConnectionAdmin(BackOfficeAdmin):
+class ConnectionAdmin(SnowflakePart, BackOfficeAdmin):
     form = ConnectionForm
     list_display = ("label", "site", "state", "account_name", "dies", "consented")
     list_filter = ("system", "status", "environment")
     search_fields = ("label", "account_name")
-    confirmed_actions = (CONSENT, TEST, READ_AGAIN, *webhook_admin.ACTIONS)
+    confirmed_actions = (CONSENT, TEST, READ_AGAIN, SWAP, *webhook_admin.ACTIONS)
     empty = "Nothing is connected yet. Add Square first, then Exact Online; each page says what to register where."
     readonly_fields = (
         "redirect_address", "state", "reason", "account", "current", "consented", "valid", "dies", "granted_scopes",
         "webhook_address", "subscribed", "last_event", "usually_quiet", "refused_deliveries",
+        *snowflake_admin.READONLY,
     )  # fmt: skip
     fieldsets = (
-        ("What it is", {"fields": ("system", "environment", "region", "label")}),
+        (
+            "What it is",
+            {
+                "fields": ("system", "environment", "region", "label"),
+                "description": format_html('For the archive, <a href="?system={}">connect Snowflake</a>.', SNOWFLAKE),
+            },
+        ),
         (
             "App registration",
             {
@@ -181,13 +219,21 @@ class ConnectionAdmin(BackOfficeAdmin):
         return (*fields, "system") if obj else fields
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        if _is_snowflake(request, obj):
+            return snowflake_admin.fieldsets(obj)
         sections = super().get_fieldsets(request, obj)
         if obj is None:
             return sections[:2]
+        what = (sections[0][0], {"fields": sections[0][1]["fields"]})
         if obj.system != Connection.System.EXACT:
-            return sections[:4]
+            return (what, *sections[1:4])
         kept = tuple(name for name in sections[3][1]["fields"] if name != "personal_access_token")
-        return (*sections[:3], (sections[3][0], {**sections[3][1], "fields": kept}), sections[4])
+        return (what, *sections[1:3], (sections[3][0], {**sections[3][1], "fields": kept}), sections[4])
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        if _is_snowflake(request, obj):
+            kwargs["form"] = SnowflakeForm
+        return super().get_form(request, obj, change, **kwargs)
 
     def buttons(self, request: HttpRequest, row: Model) -> list[dict[str, Any]]:
         found = super().buttons(request, row)
@@ -199,8 +245,12 @@ class ConnectionAdmin(BackOfficeAdmin):
     def save_model(self, request: HttpRequest, obj: Connection, form: ModelForm[Connection], change: bool) -> None:  # noqa: ARG002
         """Writes the entered fields only: a token that was renewed since the page was read stays as it is."""
         if not change:
+            obj.status_reason = credentials.UNTESTED if obj.system == SNOWFLAKE else ""
             obj.save()
             self._record(obj, "connection.added", [])
+            return
+        if isinstance(form, SnowflakeForm):
+            self._save_snowflake(obj, form)
             return
         obj.save(update_fields=[name for name in form.changed_data if name in form.fields and name != KEY])
         if KEY in form.changed_data:
@@ -213,14 +263,21 @@ class ConnectionAdmin(BackOfficeAdmin):
             )
             credentials.require_consent(obj, f"{sentence} Give consent again.")
 
+    def _save_snowflake(self, row: Connection, form: SnowflakeForm) -> None:
+        """A tested connection whose key or place changed is to be tested again before anything is sent."""
+        row.save(update_fields=form.touched)
+        self._record(row, "connection.changed", form.changed_data)
+        if row.granted_at and set(form.changed_data) - {"label"}:
+            credentials.require_consent(row, "It was changed since its last test. Press 'Test connection'.")
+
     def response_add(self, request: HttpRequest, obj: Connection, post_url_continue: str | None = None) -> HttpResponse:
         """To its own page: the next step, consent, begins there."""
         if "_addanother" in request.POST:
             return super().response_add(request, obj, post_url_continue)
-        messages.success(
-            request,
-            f"{obj} is added. Register the redirect address below at the vendor, then press 'Give consent'.",
-        )
+        following = "Register the redirect address below at the vendor, then press 'Give consent'."
+        if obj.system == SNOWFLAKE:
+            following = "Run the command below in Snowflake to register its public key, then press 'Test connection'."
+        messages.success(request, f"{obj} is added. {following}")
         return HttpResponseRedirect(adminkit.admin_url(Connection, obj.pk))
 
     def delete_model(self, request: HttpRequest, obj: Connection) -> None:  # noqa: ARG002
@@ -238,7 +295,9 @@ class ConnectionAdmin(BackOfficeAdmin):
 
     @admin.display(description="state", ordering="status")
     def state(self, row: Connection) -> SafeString:
-        return badge(row.get_status_display(), TONES[Connection.Status(row.status)])
+        status = Connection.Status(row.status)
+        labels = snowflake_admin.LABELS if row.system == SNOWFLAKE else {}
+        return badge(labels.get(status, row.get_status_display()), TONES[status])
 
     @admin.display(description="why")
     def reason(self, row: Connection) -> str:
@@ -285,7 +344,7 @@ class ConnectionAdmin(BackOfficeAdmin):
 
     @admin.display(description="redirect address to register")
     def redirect_address(self, row: Connection | None) -> SafeString:
-        systems = [row.system] if row and row.pk else list(Connection.System.values)
+        systems = [row.system] if row and row.pk else [Connection.System.SQUARE, Connection.System.EXACT]
         addresses = [(Connection.System(system).label, endpoints.redirect_address(system)) for system in systems]
         lines = format_html_join("", '<div>{}: <code class="copy">{}</code></div>', addresses)
         return format_html(

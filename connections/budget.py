@@ -134,16 +134,16 @@ def block(connection_id: int, division: int, *, until: datetime) -> None:
 
 
 def require_unblocked(connection_id: int) -> None:
-    """For Square. Raises `Throttled`, and `RuntimeError` inside a transaction."""
+    """For Square and Snowflake. Raises `Throttled`, and `RuntimeError` inside a transaction."""
     with transaction.atomic(durable=True):
         row = CallBudget.objects.filter(connection_id=connection_id, division=0).first()
     if row and row.blocked_until and row.blocked_until > clock.now():
-        raise Throttled(f"Square asked to wait until {row.blocked_until:%H:%M:%S} UTC.", until=row.blocked_until)
+        raise Throttled(f"The vendor asked to wait until {row.blocked_until:%H:%M:%S} UTC.", until=row.blocked_until)
 
 
 def backoff(connection_id: int, *, at: datetime) -> timedelta:
-    """How much longer than asked to leave Square alone: up to 2, 4, 8 ... seconds, growing with each 429, in part by
-    chance. Without the chance all workers would come back at once.
+    """How much longer than asked to leave a vendor alone that names no limits: up to 2, 4, 8 ... seconds, growing with
+    each 429, in part by chance. Without the chance all workers would come back at once.
     """
     recent = VendorCall.objects.filter(connection_id=connection_id, status=429, at__gt=at - timedelta(minutes=10))
     step = min(2.0 ** recent[:10].count(), LONGEST_BACKOFF)

@@ -41,6 +41,10 @@ class NotGranted(Exception):
 
 def start(connection: Connection, *, session_key: str, by: str) -> str:
     """The vendor's consent address. Raises `Locked` when the app's secret cannot be opened."""
+    if connection.system == Connection.System.SNOWFLAKE:
+        raise NotGranted(
+            "Snowflake asks for no consent.", "Press 'Test connection' on its page.", connection=connection
+        )
     if not credentials.read(connection, "client_secret"):
         raise NotGranted("The application secret is missing.", "Enter it on the connection, save, and try again.")
     state = secrets.token_urlsafe(32)

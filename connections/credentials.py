@@ -20,7 +20,7 @@ from django.db.models import F, Q, QuerySet
 
 from audit import trail
 from connections import clock, endpoints, grants
-from connections.fields import DecryptionFailed
+from connections.fields import DecryptionFailed, SealedTextField
 from connections.grants import Grant
 from connections.ledger import TokenLedger
 from connections.models import Connection
@@ -40,12 +40,14 @@ KEEP_ALIVE_AGE = timedelta(hours=24)
 MARGIN = timedelta(seconds=3)
 # A token refused this soon after it was given was not the problem.
 JUST_GIVEN = timedelta(seconds=60)
+SEALED = [field.name for field in Connection._meta.get_fields() if isinstance(field, SealedTextField)]
 
 LOST = (
     "The answer to a token refresh was lost, and Exact gives each refresh token once. "
     "Nothing is booked until you give consent again."
 )
 NEVER_CONSENTED = "Nobody gave consent yet. Open the connection and choose 'Give consent'."
+UNTESTED = "Nobody has tested this connection yet. Register its public key at the user, then press 'Test connection'."
 
 
 class NeedsConsent(NotAuthorised):
@@ -115,11 +117,12 @@ def usable(connection_id: int) -> Connection:
     """The row as it is now. Raises `NeedsConsent` or `Locked` when no call can be made with it."""
     row = Connection.objects.get(pk=connection_id)
     if row.status == Status.LOCKED:
-        for name in ("client_secret", "access_token", "refresh_token"):
+        for name in SEALED:
             read(row, name)
         row = move(row, Status.LIVE if row.granted_at else Status.NEW, "")
     if row.status == Status.NEW:
-        raise NeedsConsent(NEVER_CONSENTED, code="revoked")
+        never = UNTESTED if row.system == Connection.System.SNOWFLAKE else NEVER_CONSENTED
+        raise NeedsConsent(row.status_reason or never, code="revoked")
     if row.status == Status.NEEDS_CONSENT:
         raise NeedsConsent(row.status_reason, code="revoked")
     return row

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from enum import StrEnum
 
 from django.core.exceptions import ImproperlyConfigured
 
-from connections import clients, endpoints
+from connections import clients, endpoints, snowflake_diagnosis
 from connections.credentials import Locked, NeedsConsent
 from connections.models import Connection
 from connections.providers.errors import (
@@ -21,6 +19,7 @@ from connections.providers.errors import (
 from connections.providers.exact import resources
 from connections.providers.exact.client import ExactClient
 from connections.providers.square.oauth import SCOPES
+from connections.verdicts import Kind, Verdict
 
 # A page waits for the answer, so it waits for the governor no longer than this.
 PATIENCE = 3.0
@@ -35,29 +34,6 @@ PROBES = (
     (resources.BANK_ENTRIES, "bank entries"),
     (resources.TRANSACTION_LINES, "ledger lines"),
 )
-
-
-class Kind(StrEnum):
-    LIVE = "live"
-    NO_CONSENT = "no_consent"
-    DIVISION_GONE = "division_gone"
-    REVOKED = "revoked"
-    WRONG_REGION = "wrong_region"
-    MISSING_SCOPE = "missing_scope"
-    UNREACHABLE = "unreachable"
-    THROTTLED = "throttled"
-    LOCKED = "locked"
-    UNCLEAR = "unclear"
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    kind: Kind
-    sentence: str
-
-    @property
-    def is_live(self) -> bool:
-        return self.kind == Kind.LIVE
 
 
 KINDS: tuple[tuple[type[VendorError], Kind], ...] = (
@@ -82,12 +58,17 @@ def test_connection(connection: Connection) -> Verdict:
     """Ask the vendor. Reads only; raises nothing that a vendor can cause."""
     row = Connection.objects.get(pk=connection.pk)
     try:
-        elsewhere = _is_elsewhere(row)
-        return elsewhere or (_exact(row) if row.system == Connection.System.EXACT else _square(row))
+        return _asked(row)
     except VendorError as problem:
         return _verdict(row, problem)
     except ImproperlyConfigured as refusal:
         return Verdict(Kind.UNCLEAR, str(refusal))
+
+
+def _asked(row: Connection) -> Verdict:
+    if row.system == Connection.System.SNOWFLAKE:
+        return snowflake_diagnosis.examine(row, wait_at_most=PATIENCE)
+    return _is_elsewhere(row) or (_exact(row) if row.system == Connection.System.EXACT else _square(row))
 
 
 def _is_elsewhere(row: Connection) -> Verdict | None:

@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from connections.models import Connection
 from connections.providers.exact.regions import REGIONS
+from connections.providers.snowflake.accounts import Account, NoIdentifier
 
 # Reference: square.md 1.1
 SQUARE = {
@@ -26,6 +27,8 @@ def base_url(connection: Connection) -> str:
         raise ImproperlyConfigured(f"TILLBRIDGE_CLOCK is set: '{connection.label}' at a real vendor is not called.")
     if connection.system == Connection.System.SQUARE:
         return SQUARE[Connection.Environment(connection.environment)]
+    if connection.system == Connection.System.SNOWFLAKE:
+        return _account(connection).base_url
     return REGIONS[connection.region].base_url
 
 
@@ -42,7 +45,8 @@ def redirect_address(system: str) -> str:
 
 def site_name(connection: Connection) -> str:
     """Whom we talk to, in words: 'Exact Online Belgium', 'Square (vendor sandbox)'."""
-    name = f"{connection.get_system_display()} {connection.get_region_display()}".strip()
+    which = connection.account_identifier or connection.get_region_display()
+    name = f"{connection.get_system_display()} {which}".strip()
     is_real = connection.environment == Connection.Environment.PRODUCTION
     return name if is_real else f"{name} ({connection.get_environment_display()})"
 
@@ -50,4 +54,14 @@ def site_name(connection: Connection) -> str:
 def _local(connection: Connection) -> str:
     if connection.system == Connection.System.SQUARE:
         return str(settings.SANDBOX_SQUARE_URL)
+    if connection.system == Connection.System.SNOWFLAKE:
+        identifier = _account(connection).identifier.lower()
+        return str(settings.SANDBOX_SNOWFLAKE_URL).replace("{account}", identifier)
     return str(settings.SANDBOX_EXACT_URL).replace("{region}", connection.region)
+
+
+def _account(connection: Connection) -> Account:
+    try:
+        return Account.read(connection.account_identifier)
+    except NoIdentifier as wrong:
+        raise ImproperlyConfigured(str(wrong)) from None

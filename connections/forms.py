@@ -41,9 +41,7 @@ class ConnectionForm(_ModelForm):
         super().__init__(*args, **kwargs)
         if "client_secret" in self.fields and not self.instance.pk:
             self.fields["client_secret"].help_text = SEALED
-        if "environment" in self.fields and settings.TILLBRIDGE_CLOCK:
-            self.fields["environment"].choices = [LOCAL]  # type: ignore[attr-defined]  # a field with choices
-            self.initial["environment"] = Connection.Environment.LOCAL_SANDBOX
+        offer_local_under_fast_clock(self)
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or self.cleaned_data
@@ -51,8 +49,16 @@ class ConnectionForm(_ModelForm):
             values["region"] = ""
         if not values.get("client_secret") and self.instance.client_secret is None:
             self.add_error("client_secret", "Enter the application secret; consent cannot be given without it.")
-        if settings.TILLBRIDGE_CLOCK and values.get("environment") != Connection.Environment.LOCAL_SANDBOX:
-            self.add_error(
-                "environment", "The clock runs fast here (TILLBRIDGE_CLOCK): only a local sandbox can be used."
-            )
+        require_local_under_fast_clock(self, values)
         return values
+
+
+def offer_local_under_fast_clock(form: _ModelForm) -> None:
+    if "environment" in form.fields and settings.TILLBRIDGE_CLOCK:
+        form.fields["environment"].choices = [LOCAL]  # type: ignore[attr-defined]  # a field with choices
+        form.initial["environment"] = Connection.Environment.LOCAL_SANDBOX
+
+
+def require_local_under_fast_clock(form: _ModelForm, values: dict[str, Any]) -> None:
+    if settings.TILLBRIDGE_CLOCK and values.get("environment") != Connection.Environment.LOCAL_SANDBOX:
+        form.add_error("environment", "The clock runs fast here (TILLBRIDGE_CLOCK): only a local sandbox can be used.")

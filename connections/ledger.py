@@ -30,13 +30,17 @@ class Ledger:
         self.guard = guard
 
     def before(self, call: Call) -> None:
+        writes = call.method != "GET"
         if not self.is_exact:
             budget.require_unblocked(self.connection_id)
+            self._ask_guard(writes=writes)
             return
-        writes = call.method != "GET"
         budget.require_errors_left(self.connection_id, call.division or 0, call.path, writes=writes)
         budget.take(self.connection_id, call.division or 0, wait_at_most=self.wait_at_most)
-        # Last of all: the governor may have let us wait, or the machine may have slept.
+        self._ask_guard(writes=writes)
+
+    def _ask_guard(self, *, writes: bool) -> None:
+        """Last of all: the governor may have let us wait, or the machine may have slept."""
         if self.guard and writes:
             self.guard()
 

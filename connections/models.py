@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import Q
 
 from connections.fields import SealedTextField
+from connections.snowflake_models import SnowflakeSettings, snowflake_constraints
 from connections.webhook_models import WebhookEvent, WebhookSubscription, WebhookTally
 
 __all__ = [
@@ -16,12 +17,13 @@ __all__ = [
 ]  # fmt: skip
 
 
-class Connection(models.Model):
+class Connection(SnowflakeSettings):
     """One authorised account at one system."""
 
     class System(models.TextChoices):
         SQUARE = "square", "Square"
         EXACT = "exact", "Exact Online"
+        SNOWFLAKE = "snowflake", "Snowflake"
 
     class Environment(models.TextChoices):
         PRODUCTION = "production", "production"
@@ -98,6 +100,7 @@ class Connection(models.Model):
                 name="exact_has_no_vendor_sandbox", condition=~Q(system="exact") | ~Q(environment="vendor_sandbox"),
                 violation_error_message="Exact Online has no sandbox of its own: use a trial division in production.",
             ),
+            *snowflake_constraints(),
         ]  # fmt: skip
         permissions = [("authorise_connection", "Can give consent and test a connection")]
 

@@ -16,6 +16,7 @@ from sync import clearing_proof
 from sync.models import Plan, PlannedEntry, Posting, SourceCount
 from sync.models.clearing import ClearingProof
 from tests.browser.conftest import DESK, PHONE, Opens
+from tests.connections import archive
 from tests.pages import NOW
 from tests.till import Shop, open_shop
 
@@ -163,6 +164,9 @@ PAGES: dict[str, str | Address] = {
     "late arrivals": "/admin/sync/latearrival/",
     "money": lambda shop: f"/admin/sync/synclane/{shop.lane.pk}/money/",
     "connection": lambda shop: f"/admin/connections/connection/{shop.exact.pk}/change/",
+    "connection, new": "/admin/connections/connection/add/",
+    "snowflake, new": "/admin/connections/connection/add/?system=snowflake",
+    "snowflake": lambda _: f"/admin/connections/connection/{archive.connection(warning='It sleeps.').pk}/change/",
     "mapping form": "/admin/mappings/glmapping/add/?role=revenue&tax_name=Tourist+tax+13&tax_rate=13",
     "customer conflict": conflict,
     "side by side": lambda shop: conflict(shop).replace("change/", "resolve/?q=o"),

@@ -118,6 +118,7 @@ def vendors(settings: Settings) -> Iterator[Vendors]:
     factory, clients.session_factory = clients.session_factory, lambda: _kept(opened)
     with serve(sandbox) as server:
         settings.SANDBOX_SQUARE_URL, settings.SANDBOX_EXACT_URL = server.square_url, server.exact_url
+        settings.SANDBOX_SNOWFLAKE_URL = server.snowflake_url
         settings.PUBLIC_URL = "https://tillbridge.example"
         register(sandbox)
         try:
@@ -125,6 +126,7 @@ def vendors(settings: Settings) -> Iterator[Vendors]:
         finally:
             clients.session_factory = factory
             restore()
+            sandbox.snowflake.close()
             for session in opened:
                 session.close()
 

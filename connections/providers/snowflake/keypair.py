@@ -128,6 +128,7 @@ class KeyPairTokens:
             raise ValueError("a source of tokens needs a key")
         self.keys, self.account, self.user, self.now = keys, account, user, now
         self.place = 0
+        self._refused: set[int] = set()
         self._token = ""
         self._made_at: datetime | None = None
 
@@ -145,12 +146,19 @@ class KeyPairTokens:
 
     def renewed(self, refused: str) -> str:
         """The refused one again where nothing else is to be had."""
-        is_old = self._made_at is None or self.now() - self._made_at > PATIENCE
         if refused != self._token:
             return self.current()
-        if not is_old and len(self.keys) == 1:
+        if self._made_at and self.now() - self._made_at <= PATIENCE and not self._turn():
             return refused
-        if not is_old:
-            self.place = (self.place + 1) % len(self.keys)
         self._made_at = None
         return self.current()
+
+    def _turn(self) -> bool:
+        """To a key that was not refused yet; when none is left, all may be tried again later."""
+        self._refused.add(self.place)
+        untried = [place for place in range(len(self.keys)) if place not in self._refused]
+        if not untried:
+            self._refused.clear()
+            return False
+        self.place = untried[0]
+        return True

@@ -284,10 +284,11 @@ def _record() -> str:
 
 
 def context() -> Statement:
-    """What of the connection's role, warehouse, database and schema this user really gets; empty is missing."""
-    asked = ", ".join(
-        f"CURRENT_{name}() AS {quoted(name.lower())}" for name in ("ROLE", "WAREHOUSE", "DATABASE", "SCHEMA")
-    )
+    """What of the connection's role, warehouse, database and schema this user really gets; empty is missing.
+
+    Capitals, since an account may make capitals of small quoted names.
+    """
+    asked = ", ".join(f"CURRENT_{name}() AS {quoted(name)}" for name in ("ROLE", "WAREHOUSE", "DATABASE", "SCHEMA"))
     return Statement(f"SELECT {asked}", "account.context")
 
 

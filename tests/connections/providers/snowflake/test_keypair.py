@@ -92,13 +92,24 @@ def test_a_token_is_kept_and_renewed_before_the_hour_is_over() -> None:
     assert source.current() != first
 
 
-def test_a_refused_young_token_is_followed_by_one_of_the_other_key_and_back() -> None:
+def test_a_refused_young_token_is_followed_by_one_of_the_other_key_and_then_by_none() -> None:
     source = tokens("first", "second")
     first = source.current()
     second = source.renewed(first)
     assert str(claims(second, "second")["iss"]).endswith(fingerprint("second"))
     assert source.current() == second
-    assert str(claims(source.renewed(second))["iss"]).endswith(fingerprint())
+    assert source.renewed(second) == second
+
+
+def test_a_key_refused_long_ago_is_tried_again() -> None:
+    clock = Clock()
+    source = tokens("first", "second", clock=clock)
+    second = source.renewed(source.current())
+    clock.moment += timedelta(minutes=6)
+    anew = source.renewed(second)
+    assert str(claims(anew, "second")["iss"]).endswith(fingerprint("second"))
+    assert source.renewed(anew) == anew
+    assert str(claims(source.renewed(anew))["iss"]).endswith(fingerprint())
 
 
 def test_without_another_key_a_young_token_is_not_signed_anew_and_an_old_one_is() -> None:
