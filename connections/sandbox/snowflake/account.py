@@ -35,7 +35,7 @@ class Account:
         self.relations: dict[RelationPath, Relation] = {}
         self.login_failures: dict[str, str] = {}
         self.statements = Statements()
-        self.engine = Engine(folder)
+        self.engine = Engine(folder / f"{name}.duckdb" if folder else None)
 
     # -- setting up; all names exact, as SHOW prints them
 

@@ -37,10 +37,9 @@ Values = Mapping[str, Any]
 
 
 class Engine:
-    def __init__(self, folder: Path | None = None) -> None:
-        """`folder`: where large tables go; without one they are in memory."""
-        at = str(folder / "account.duckdb") if folder else ":memory:"
-        self._duck = duckdb.connect(at, config={"threads": 2, "memory_limit": "1GB"})
+    def __init__(self, file: Path | None = None) -> None:
+        """`file`: where large tables go; without one they are in memory."""
+        self._duck = duckdb.connect(str(file or ":memory:"), config={"threads": 2, "memory_limit": "1GB"})
         for line in (_FLATTENED, _VARIANT_TEXT, "SET TimeZone='UTC'", "SET enable_external_access=false"):
             self._duck.execute(line)
 

@@ -22,12 +22,15 @@ NOT_INSTALLED = (
 
 
 class SnowflakeSandbox:
-    """The address of an account is `<prefix>/<identifier>`, where Snowflake has a host for each."""
+    """The address of an account is `<prefix>/<identifier>`, where Snowflake has a host for each.
+
+    `folder`: where accounts opened from now on keep their tables; None is memory, which a million rows would fill.
+    """
 
     name = "snowflake"
 
     def __init__(self, *, clock: SandboxClock, log: RequestLog, seed: int = 1, folder: Path | None = None) -> None:
-        self.clock, self.log, self._seed, self._folder = clock, log, seed, folder
+        self.clock, self.log, self.seed, self.folder = clock, log, seed, folder
         self.accounts: dict[str, Account] = {}
 
     def account(self, name: str) -> Account:
@@ -40,7 +43,7 @@ class SnowflakeSandbox:
             except ImportError as absent:
                 raise RuntimeError(NOT_INSTALLED) from absent
             self.accounts[key] = Account(
-                name.upper().partition(".")[0], clock=self.clock, log=self.log, seed=self._seed, folder=self._folder
+                name.upper().partition(".")[0], clock=self.clock, log=self.log, seed=self.seed, folder=self.folder
             )
         return self.accounts[key]
 

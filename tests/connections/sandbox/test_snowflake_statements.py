@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import requests
@@ -197,6 +198,17 @@ def test_a_value_that_is_missing_or_of_the_wrong_type_fails_the_statement(world:
     assert world.error("SELECT ?::NUMBER", ("FIXED", "one")) == "100037"
     bound = world.rows("SELECT ?, ?, ?", ("BOOLEAN", "true"), ("DATE", "86400000"), ("TIMESTAMP_TZ", "1000000000 1440"))
     assert bound == [["true", "1", "1.000000000 1440"]]
+
+
+def test_tables_may_lie_in_a_folder_and_accounts_do_not_mix(world: SnowflakeWorld, tmp_path: Path) -> None:
+    world.sandbox.snowflake.folder = tmp_path
+    for name in ("TB-ONE", "TB-TWO"):
+        other = world.sandbox.snowflake.account(name)
+        other.add_schema("D", "S")
+        other.query("CREATE TABLE n (i NUMBER)")
+    world.sandbox.snowflake.account("TB-ONE").query("INSERT INTO n (i) SELECT 1")
+    assert world.sandbox.snowflake.account("tb_two").query("SELECT COUNT(*) FROM n") == [["0"]]
+    assert {"TB-ONE.duckdb", "TB-TWO.duckdb"} <= {file.name for file in tmp_path.iterdir()}
 
 
 def test_another_process_sets_the_account_up_and_looks_into_its_tables(world: SnowflakeWorld) -> None:
