@@ -82,7 +82,11 @@ Told = tuple[Kind, str, str]
 def _authentication(row: Connection, limits: AlertLimits, name: str) -> Iterator[Told]:
     if row.status != Connection.Status.LIVE:
         sentence = row.status_reason or f"It {row.get_status_display()}."
-        yield Kind.AUTHENTICATION, f"{name} cannot be used", f"{sentence} Nothing is booked until consent is given."
+        is_archive = row.system == Connection.System.SNOWFLAKE
+        until = (
+            "Nothing is archived until a test passes." if is_archive else "Nothing is booked until consent is given."
+        )
+        yield Kind.AUTHENTICATION, f"{name} cannot be used", f"{sentence} {until}"
     elif limits.failed_renewals and _failed_renewals(row, limits.failed_renewals) >= limits.failed_renewals:
         sentence = (
             f"The last {limits.failed_renewals} renewals of its token failed. If this goes on, its work stops. Open it "

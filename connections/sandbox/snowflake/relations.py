@@ -118,6 +118,8 @@ def from_engine(name: str) -> Type:
     decimal = _DECIMAL.fullmatch(name)
     if decimal:
         return Type("FIXED", precision=int(decimal[1]), scale=int(decimal[2]))
+    if name.startswith(("STRUCT(", "MAP(")) or name.endswith("[]"):
+        return Type("VARIANT")
     if name.startswith("VARCHAR"):
         return _FROM_ENGINE["VARCHAR"]
     if name not in _FROM_ENGINE:

@@ -229,6 +229,10 @@ def _now(session: Session, _: Node) -> Node:
     return exp.cast(exp.Literal.string(session.now.isoformat()), "TIMESTAMPTZ", dialect="duckdb")
 
 
+def _today(session: Session, _: Node) -> Node:
+    return exp.cast(exp.Literal.string(session.now.date().isoformat()), "DATE", dialect="duckdb")
+
+
 def _to_timestamp(session: Session, node: Node) -> Node:  # noqa: ARG001 - one signature for all
     if len(node.expressions) != 1:
         raise unsupported(f"{node.this} with this format")
@@ -267,6 +271,7 @@ def _organisation(session: Session, _: Node) -> Node:
 _REPLACED: dict[str, Callable[[Session, Node], Node]] = {
     "CURRENT_TIMESTAMP": _now,
     "SYSDATE": _now,
+    "CURRENT_DATE": _today,
     "CURRENT_WAREHOUSE": _usable,
     "CURRENT_USER": _user,
     "CURRENT_ROLE": lambda session, _: _text(session.role),

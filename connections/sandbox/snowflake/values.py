@@ -22,7 +22,7 @@ def fetched(name: str, kind: Type) -> str:
         case "TIME":
             return f"epoch_us({name})"
         case "VARIANT":
-            return f"CAST({name} AS VARCHAR)"
+            return f"CAST(to_json({name}) AS VARCHAR)"
     return name
 
 

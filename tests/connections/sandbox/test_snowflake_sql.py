@@ -150,6 +150,7 @@ def test_a_view_shows_the_latest_of_several_versions(world: SnowflakeWorld) -> N
 def test_values_are_written_as_the_api_writes_them(world: SnowflakeWorld) -> None:
     row = "SELECT 12.50::NUMBER(10,2), TRUE, '2026-03-02'::DATE, '2026-03-02 01:00:00'::TIMESTAMP_NTZ, NULL, 1.5::FLOAT"
     assert world.rows(row) == [["12.50", "true", "20514", "1772413200.000000000", None, "1.5"]]
+    assert world.rows("SELECT CURRENT_DATE(), OBJECT_CONSTRUCT('a', 1, 'b', 'x')") == [["20514", '{"a":1,"b":"x"}']]
     assert world.post("SELECT NULL", query={"nullable": "false"}).json()["data"] == [["null"]]
 
 
