@@ -106,7 +106,7 @@ def test_an_answer_is_not_read_past_the_cap() -> None:
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4000000\r\n\r\n" + b"x" * 4_000_000)
 
     with server(_quietly(flood)) as url, pytest.raises(NoAnswer, match="larger than 1 MB"):
-        send(url, Transport(timeout=(1, 1), cap=1_000_000))
+        send(url, Transport(timeout=(5, 5), cap=1_000_000))
 
 
 def test_an_answer_that_only_trickles_is_given_up() -> None:

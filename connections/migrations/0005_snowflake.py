@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('connections', '0003_reference_by_delta'),
+        ('connections', '0004_webhooks'),
     ]
 
     operations = [
