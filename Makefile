@@ -34,7 +34,13 @@ lock:
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 		--no-emit-index-url --all-extras --group dev pyproject.toml -o requirements.lock
 
+# Both ways of building empty the folder first, through a link too: whoever shares it would lose theirs.
 $(STAMP): requirements.lock
+	@if [ -L .venv ]; then \
+		echo ".venv is a link to $$(readlink .venv), which make would empty for all who use it. Bring that one up to" \
+			"date with requirements.lock and touch $(STAMP), or remove the link so that make builds one here." >&2; \
+		exit 1; \
+	fi
 	@if command -v uv >/dev/null 2>&1; then \
 		uv venv --quiet --clear --python '>=3.11' .venv && \
 		uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock; \
