@@ -62,6 +62,7 @@ _ACTIONS: dict[str, Callable[[ExactSite, dict[str, Any]], Any]] = {
     **{verb: _division(verb) for verb in ("close_period", "reopen_period", "block_account", "block_vat_code")},
     **{verb: _division(verb) for verb in ("block_relation", "set_relation_status", "block_journal", "set_vat_use")},
     **{verb: _division(verb) for verb in ("end_cost_center", "retype_account", "set_rate")},
+    **{verb: _division(verb) for verb in ("add_gl_account", "add_journal", "add_account", "add_item")},
     **{verb: _division(verb) for verb in ("delete_entry", "receivables", "entries", "move", "match")},
     **{
         verb: _site(verb)

@@ -286,6 +286,9 @@ class ExactDivision:
         self.add("vatpercentages", VATCodeID=row["ID"], LineNumber=1, Percentage=percentage, StartDate=start, Type=0)
         return row
 
+    def add_item(self, code: str, description: str, **more: Any) -> Row:
+        return self.add("items", Code=code, Description=description, **{"IsSalesItem": True, **more})
+
     def gl(self, code: str) -> Row:
         """The ledger account of that code. Raises `LookupError`."""
         return self._known("glaccounts", code, "ledger account")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from connections.sandbox.square.placing import FulfilmentSpec
 from connections.sandbox.square.specs import LineSpec, TenderSpec
 
 if TYPE_CHECKING:
@@ -39,11 +40,50 @@ def _called(verb: Callable[..., object], *given: Any, **named: Any) -> object:
         raise ValueError(str(problem)) from None
 
 
+def _lines(arguments: Arguments) -> list[Any]:
+    return [_built(LineSpec, line) for line in _needed(arguments, "lines")]
+
+
+def _tenders(arguments: Arguments) -> list[Any]:
+    return [_built(TenderSpec, tender) for tender in arguments.pop("tenders", [{}])]
+
+
+def _add_location(square: SquareSandbox, arguments: Arguments) -> object:
+    """`{"name", "timezone"?, "currency"?, ...}`: the arguments of `SquareSandbox.add_location`."""
+    return _called(square.add_location, _needed(arguments, "name"), **arguments)
+
+
 def _sell(square: SquareSandbox, arguments: Arguments) -> object:
-    """`{"location", "lines": [{"name", "gross", "tax"}], "tenders": [{"kind"}], "at"?}`."""
-    lines = [_built(LineSpec, line) for line in _needed(arguments, "lines")]
-    tenders = [_built(TenderSpec, tender) for tender in arguments.pop("tenders", [{}])]
-    sale = square.sell(_needed(arguments, "location"), _at(arguments), lines, tenders)
+    """`{"location", "lines": [{"name", "gross", "tax"}], "tenders": [{"kind"}], "at"?, "customer_id"?}`."""
+    lines, tenders, customer = _lines(arguments), _tenders(arguments), arguments.pop("customer_id", "")
+    sale = square.sell(_needed(arguments, "location"), _at(arguments), lines, tenders, customer_id=customer)
+    return {"order": sale.order, "payments": list(sale.payments)}
+
+
+def _place_order(square: SquareSandbox, arguments: Arguments) -> object:
+    """`{"location", "lines", "at"?, "fulfilment": {"kind"?, "due"?}?, "customer_id"?}`: open, and not paid."""
+    lines, wanted = _lines(arguments), arguments.pop("fulfilment", {})
+    due = wanted.pop("due", None)
+    spec = _built(FulfilmentSpec, {**wanted, "due": datetime.fromisoformat(due) if due else None})
+    customer = arguments.pop("customer_id", "")
+    return square.place_order(
+        _needed(arguments, "location"), lines, at=_at(arguments), fulfilment=spec, customer_id=customer
+    )
+
+
+def _change_order_lines(square: SquareSandbox, arguments: Arguments) -> object:
+    """`{"order_id", "lines", "at"?}`: what an open order holds instead."""
+    return square.change_order_lines(_needed(arguments, "order_id"), _lines(arguments), at=_at(arguments))
+
+
+def _cancel_order(square: SquareSandbox, arguments: Arguments) -> object:
+    return square.cancel_order(_needed(arguments, "order_id"), at=_at(arguments))
+
+
+def _pay(square: SquareSandbox, arguments: Arguments) -> object:
+    """`{"order_id", "tenders"?, "complete"?, "at"?}`: a later payment on an open order."""
+    tenders, complete = _tenders(arguments), bool(arguments.pop("complete", True))
+    sale = square.pay(_needed(arguments, "order_id"), tenders, at=_at(arguments), complete=complete)
     return {"order": sale.order, "payments": list(sale.payments)}
 
 
@@ -137,7 +177,12 @@ def _personal_token(square: SquareSandbox, arguments: Arguments) -> object:
 
 
 ACTIONS: dict[str, Callable[[SquareSandbox, Arguments], object]] = {
+    "add_location": _add_location,
     "sell": _sell,
+    "place_order": _place_order,
+    "change_order_lines": _change_order_lines,
+    "cancel_order": _cancel_order,
+    "pay": _pay,
     "add_fee": _add_fee,
     "refund": _refund,
     "settle_refund": _settle_refund,

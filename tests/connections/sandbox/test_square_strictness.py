@@ -188,3 +188,16 @@ def test_another_process_can_make_things_happen(world):
         world.square.control("rob", {})
     with pytest.raises(ValueError, match="payment_id is missing"):
         world.square.control("refund", {})
+
+
+def test_another_process_can_place_orders_change_and_cancel_them(world):
+    act = world.square.control
+    act("add_location", {"name": "London", "timezone": "Europe/London", "currency": "GBP"})
+    placed = {"lines": [{"name": "Mug", "gross": 1210}], "fulfilment": {"due": "2026-03-06T09:00:00+00:00"}}
+    first = act("place_order", {"location": "London", **placed})
+    assert (first["state"], first["total_money"]) == ("OPEN", {"amount": 1210, "currency": "GBP"})
+    assert first["fulfillments"][0]["pickup_details"] == {"pickup_at": "2026-03-06T09:00:00.000Z"}
+    act("change_order_lines", {"order_id": first["id"], "lines": [{"name": "Mug", "gross": 2420, "quantity": "2"}]})
+    assert act("pay", {"order_id": first["id"]})["order"]["state"] == "COMPLETED"
+    second = act("place_order", {"location": "London", "lines": [{"name": "Mug", "gross": 1210}]})
+    assert act("cancel_order", {"order_id": second["id"]})["state"] == "CANCELED"
