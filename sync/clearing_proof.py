@@ -138,6 +138,15 @@ class _Proving:
         rows = self._legs.filter(state__in=IN_THE_BOOKS).order_by().values("item").annotate(total=Sum("amount"))
         return {row["item"]: row["total"] for row in rows if row["total"]}
 
+    def _booked_later(self) -> dict[int, int]:
+        """By record, what stands in Exact on a day after this one: its own period was closed."""
+        legs = Leg.objects.filter(
+            lane__in=self.account.lanes, document=Document.BANK_ENTRY, journal=self.account.journal,
+            currency=self.currency, date__gt=self.day, item__local_day__lte=self.day, state__in=IN_THE_BOOKS,
+        )  # fmt: skip
+        rows = legs.order_by().values("item").annotate(total=Sum("amount"))
+        return {row["item"]: row["total"] for row in rows}
+
     def _corrections(self, square: SquareBalance) -> dict[str, int]:
         """Fees that a payout stated before its payment did, by payment or refund: Square moved the money as the payout
         says. Once the payment states the fee too it counts once. Returns what only the payouts have stated.
@@ -170,9 +179,11 @@ class _Proving:
         for pk, amount in square.pending.items():
             named.add(DifferenceKind.FEE_PENDING, TRANSFER_FEE, amount, pk)
             apart[pk] = apart.get(pk, 0) - amount
+        later = self._booked_later()
         rows = SyncItem.objects.filter(pk__in=[pk for pk, amount in apart.items() if amount]).defer("payload")
         for item in rows:
-            kind, sentence = _why(item)
+            is_moved = later.get(item.pk) == apart[item.pk]
+            kind, sentence = (DifferenceKind.TIMING, MOVED) if is_moved else _why(item)
             named.add(kind, sentence, apart[item.pk], item.pk)
         return named.differences
 
@@ -269,6 +280,7 @@ DELETED = "An entry of ours is gone from Exact: somebody deleted it there."
 LAG = "An entry was booked moments ago and does not show in Exact's ledger yet."
 STRADDLING = "An entry holds records of several days and has the date of the first."
 ON_ITS_WAY = "Records are on their way: a run books them, or their day or payout has not come yet."
+MOVED = "Records are booked on a later day than their own, because their period was closed in Exact."
 WAITS = "Records wait for a person and are not booked yet."
 DISMISSED = "Records were dismissed: Square moved the money, and nothing of them is booked by Tillbridge."
 UNKNOWN = "Records are booked for another amount than Square's record says now."

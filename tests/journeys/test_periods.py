@@ -13,7 +13,7 @@ from connections.sandbox.square import LineSpec, TenderSpec
 from connections.sandbox.square.till import Sale
 from mappings import reference
 from mappings.models import GLMapping, LedgerAccount, VatCode
-from sync import actions, late
+from sync import actions, clearing_proof, late
 from sync.models import Leg, Posting, SyncLane
 from tests.journeys.pages import page_of, words
 from tests.journeys.shop import Till
@@ -395,3 +395,19 @@ def test_only_who_may_look_sees_the_report(till: Till, client: Any, plain_http: 
     client.force_login(User.objects.create_user("guest", password="x", is_staff=True))
     assert client.get(LATE).status_code == 403
     assert client.post(f"{LATE}export/").status_code == 403
+
+
+def test_a_sale_booked_after_its_closed_month_is_a_matter_of_time_at_the_end_of_that_month(till: Till) -> None:
+    policy(till, "next_open_day")
+    close_march(till)
+    late_sale(till)
+    till.next_morning()
+    assert till.ledger == MUG_BOOKED
+
+    (proof,) = clearing_proof.prove(till.world.shop.lane, LAST_OF_MARCH.date())
+
+    # 25.00 less the fee of 0.44: Square holds it at the end of March, the books from April on.
+    assert (proof.books, proof.ledger, proof.square) == (0, 0, 2456)
+    assert [(found.kind.value, found.amount) for found in proof.differences] == [("timing", 2456)]
+    assert "booked on a later day" in proof.differences[0].sentence
+    assert proof.is_proven
