@@ -15,7 +15,7 @@ from connections import clock
 from connections.money import written
 from sync.actions import Impossible
 from sync.calendar_months import first_day, last_day
-from sync.models import SyncLane
+from sync.models import SyncItem, SyncLane
 from sync.models.reconciliation import Month, Reconciliation
 from sync.reconciliation.kinds import TITLES, Kind
 
@@ -118,6 +118,8 @@ def sign_off(month: Month, *, by: str, reason: str = "") -> None:
         objection = objection_to(month)
         if objection and not reason:
             raise Impossible(objection)
+        if _has_moved_on(month):
+            raise Impossible("Records of it have changed since it was compared. Compare it again, then sign it off.")
         now = clock.now()
         month.signed, month.signed_by, month.signed_at, month.signed_reason = month.reconciliation, by, now, reason
         month.disturbed, month.disturbed_at = "", None
@@ -134,6 +136,15 @@ def objection_to(month: Month) -> str:
     if not month.is_green:
         return "It is not green yet: see what is left, or sign it off with a reason."
     return ""
+
+
+def _has_moved_on(month: Month) -> bool:
+    """Whether a record of its days came or changed since the comparison: nobody has seen the figures as they are."""
+    if month.reconciliation is None:
+        return False
+    begin, end = of_day(month.starts)
+    held = SyncItem.objects.filter(lane=month.lane_id, local_day__range=(begin, end))
+    return held.filter(changed_at__gt=month.reconciliation.made_at).exists()
 
 
 def take_back(month: Month, *, by: str, reason: str) -> None:

@@ -14,6 +14,7 @@ from django.test import Client
 from audit.models import AuditEntry
 from connections.sandbox.square import TenderSpec
 from sync import tasks
+from sync.models import SyncItem
 from sync.models.reconciliation import Difference, Month, Reconciliation
 from sync.reconciliation import watch
 from tests.journeys.pages import page_of, press, words
@@ -253,3 +254,21 @@ def test_the_csv_holds_figures_and_differences(booked, browser):
     figures = {row["role or kind"]: row for row in rows if row["what"] == "figure"}
     assert (figures["clearing"]["square"], figures["clearing"]["exact"]) == ("24.56", "17.06")
     assert [row["role or kind"] for row in rows if row["what"] == "difference"] == ["foreign"]
+
+
+def test_a_month_of_which_a_record_changed_since_the_comparison_is_compared_again_before_it_is_signed(booked, browser):
+    april(booked.world)
+    reconcile(*MARCH)
+    month = Month.objects.get(starts=date(2026, 3, 1))
+    booked.world.timeline.advance(60)
+    SyncItem.objects.filter(local_day=date(2026, 3, 2)).update(changed_at=booked.world.timeline.now())
+
+    said = words(press(browser, month, "sign"))
+
+    month.refresh_from_db()
+    assert not month.is_signed
+    assert "Records of it have changed since it was compared. Compare it again, then sign it off." in said
+    reconcile(*MARCH)
+    press(browser, month, "sign")
+    month.refresh_from_db()
+    assert month.is_signed
