@@ -21,18 +21,12 @@ from sync.flows.base import Work
 from sync.grip import Grip
 from sync.lifecycle import ItemState, LegState, PostingState, RunState
 from sync.models import Leg, Posting, SyncItem, SyncLane, SyncRun
+from sync.resolving import MAPPING
 from sync.runs import NotNow
 
 UNBOOKED = (LegState.WAITING, LegState.READY, LegState.REFUSED)
 # What may be different at Square by now, so that a replay reads the source again before it resolves.
 READ_AGAIN = (ProblemKind.NO_ORDER, ProblemKind.NO_LINES, ProblemKind.UNREADABLE, ProblemKind.UNBALANCED)
-MAPPING = (
-    ProblemKind.UNMAPPED_ACCOUNT,
-    ProblemKind.UNMAPPED_TAX,
-    ProblemKind.UNMAPPED_CUSTOMER,
-    ProblemKind.UNMAPPED_ITEM,
-    ProblemKind.AMBIGUOUS_TAX,
-)
 CHUNK = 500
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence, Set
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.db.models import QuerySet
@@ -13,6 +13,7 @@ from audit.trail import Fact
 from connections import clock
 from mappings.bookkeeping.correction import Correction
 from mappings.bookkeeping.legs import LegKind, LegPlan, Problem, ProblemKind
+from mappings.models import CustomerMapping, GLMapping, ItemMapping
 from sync import corrections, engine, periods, remapping, soundness
 from sync.engine import Move, Outcome
 from sync.extraction import next_recheck
@@ -24,6 +25,17 @@ from sync.models import Leg, SyncItem
 
 # Where a leg stands within its record: kind, ordinal, and whether it is the reversal of the one there.
 Place = tuple[str, int, bool]
+# What a decision of finance ends.
+MAPPING = (
+    ProblemKind.UNMAPPED_ACCOUNT,
+    ProblemKind.UNMAPPED_TAX,
+    ProblemKind.UNMAPPED_CUSTOMER,
+    ProblemKind.UNMAPPED_ITEM,
+    ProblemKind.AMBIGUOUS_TAX,
+)
+DECISIONS = (GLMapping, CustomerMapping, ItemMapping)
+# A decision has its time a moment before others see it.
+SAVING_TAKES = timedelta(seconds=30)
 # A leg in one of these states may still be planned anew; in any other its lines are frozen in an entry.
 OPEN = frozenset({LegState.WAITING, LegState.READY, LegState.REFUSED})
 
@@ -37,9 +49,26 @@ def resolve_extracted(work: Work, flow: Flow) -> None:
         if stream.ready:
             _let_go_on(work, stream.ready(work))
         extracted = SyncItem.objects.filter(lane=work.lane, kind=stream.kind, state=ItemState.EXTRACTED)
+        looked_again: set[int] = set()
         while batch := list(extracted.select_related("location").order_by("id")[: stream.chunk]):
+            began = clock.now()
             store(work, stream.resolve(work, batch))
+            _let_go_on(work, _overtaken(work, {item.pk for item in batch} - looked_again, since=began))
+            looked_again.update(item.pk for item in batch)
             work.breathe()
+
+
+def _overtaken(work: Work, batch: Set[int], *, since: datetime) -> QuerySet[SyncItem]:
+    """Records of the batch that wait for a decision, when one was saved while they were worked out: whoever saved it
+    found them not waiting yet, and would never let them go on. Each is looked at again once a run.
+    """
+    division, moment = work.lane.division_id, since - SAVING_TAKES
+    waiting = SyncItem.objects.filter(pk__in=batch, state=ItemState.WAITING, problem_kind__in=MAPPING)
+    if waiting.exists() and any(
+        model.objects.filter(division=division, decided_at__gte=moment).exists() for model in DECISIONS
+    ):
+        return waiting
+    return waiting.none()
 
 
 def _let_go_on(work: Work, ready: QuerySet[SyncItem]) -> None:

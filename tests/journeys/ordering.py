@@ -58,6 +58,7 @@ class Orders:
                 ItemMapping.objects.create(
                     division=shop.division, merchant=shop.square, status="matched", square_item=self.article(name),
                     square_name=name, item=item, effective_from=date(2026, 1, 1),
+                    decided_by="anna", decided_at=self.world.timeline.now(),
                 )  # fmt: skip
 
     def run(self, **span: float) -> SyncRun:

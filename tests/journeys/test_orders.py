@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from functools import partial
 
@@ -10,8 +11,11 @@ import pytest
 from connections.sandbox.faults import Fault
 from connections.sandbox.square import ChargeSpec, LineSpec, TenderSpec
 from mappings.models import CustomerMapping, DebtorAccount, ItemMapping
-from sync import actions
-from sync.models import ExactOrder, Posting, SyncItem
+from mappings.signals import mapping_changed
+from sync import actions, extraction, grip, resolving
+from sync.flows import FLOWS
+from sync.flows.base import Work
+from sync.models import ExactOrder, Posting, SyncItem, SyncRun
 from tests.journeys.ordering import MUGS, TOWEL, Orders
 from tests.journeys.pages import page_of, words
 from tests.journeys.shop import cents
@@ -279,3 +283,33 @@ def test_the_pages_show_the_state_of_both_sides(orders, browser):
     assert browser.get("/admin/mappings/exactitem/").status_code == 200
     lane = browser.get(page_of(orders.world.shop.lane))
     assert "Open orders become" in words(lane)
+
+
+def test_a_decision_saved_while_its_record_is_being_worked_out_is_not_missed(till, browser):
+    """A run has read which item a mug is, and not stored what came of it, when somebody says it."""
+    orders = Orders(till)
+    placed = orders.place(MUGS)
+    lane = orders.world.shop.lane
+    run = SyncRun.objects.create(lane=lane, trigger="person", state="done", created_at=orders.world.timeline.now())
+    work = Work(lane=lane, run=run, grip=grip.take(lane))
+    extraction.read_feeds(work, FLOWS["payments"])
+    known = FLOWS["payments"]
+
+    def overtaken(stream):
+        def resolve(work, batch):
+            resolutions = stream.resolve(work, batch)
+            if stream.kind == "order" and not ItemMapping.objects.filter(status="matched").exists():
+                orders.map("Mug")
+                mapping_changed.send(sender=ItemMapping, division_id=lane.division_id, kinds=("unmapped_item",))
+            return resolutions
+
+        return replace(stream, resolve=resolve)
+
+    flow = replace(known, streams=lambda lane: [overtaken(stream) for stream in known.streams(lane)])
+    resolving.resolve_extracted(work, flow)
+    work.grip.release()
+
+    record = orders.record(placed)
+    assert (record.state, record.problem) == ("resolved", "")
+    orders.run()
+    assert orders.shown(orders.heads[0]) == [("MUG", 2, 4132, "2")]
