@@ -158,7 +158,7 @@ def _cause(cause: Cause, names: Names) -> dict[str, Any]:
     remedy = shown.REMEDIES[cause.kind]
     return {
         "title": remedy.title,
-        "subject": names.read(cause.subject),
+        "subject": names.cause(cause.subject),
         "sentence": cause.sentence,
         "todo": remedy.todo,
         "count": number(cause.count),

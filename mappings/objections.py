@@ -11,7 +11,7 @@ from typing import Any
 from connections.models import Division
 from mappings.models import DebtorAccount, Decision, ExactItem, LedgerAccount, VatCode
 from mappings.resolution import NO_TAX
-from mappings.roles import ACCOUNT_TYPES, Role
+from mappings.roles import ACCOUNT_TYPES, Role, words_of
 
 CUSTOMER = "C"
 Objection = tuple[str, str]
@@ -35,7 +35,7 @@ def _account(account: LedgerAccount, division: Division, role: str) -> Iterator[
         yield "account", f"{account} is blocked or gone in Exact."
     elif types and account.type not in types:
         wanted = " or ".join(str(kind) for kind in sorted(types))
-        named = role.replace("_", " ")
+        named = words_of(role)
         sentence = f"{account} is of type {account.type}; for {named} an account of type {wanted} is needed."
         yield "account", sentence
 

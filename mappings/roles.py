@@ -5,6 +5,11 @@ from __future__ import annotations
 from enum import StrEnum
 
 
+def words_of(role: str) -> str:
+    """A role, or a figure that is kept like one, as people write it: VAT in capitals."""
+    return role.replace("_", " ").replace("vat", "VAT")
+
+
 class Role(StrEnum):
     RECEIVABLES = "receivables"
     CLEARING = "clearing"
@@ -31,7 +36,7 @@ class Role(StrEnum):
 
     @property
     def words(self) -> str:
-        return self.value.replace("_", " ")
+        return words_of(self.value)
 
     @property
     def is_taxed(self) -> bool:

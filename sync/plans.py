@@ -265,7 +265,9 @@ def _close(work: Work, run: SyncRun) -> None:
         left = PlannedEntry.objects.filter(run=run, state=PlannedState.PLANNED).values_list("leg_ids", flat=True)
         work.claimed.update(leg for legs in left for leg in legs)
         return
-    sentence = f"Approved by {run.plan.decided_by}: {states[PlannedState.POSTED]} of {run.plan.entries} entries booked."
+    entries = "entry" if run.plan.entries == 1 else "entries"
+    booked = f"{states[PlannedState.POSTED]} of {run.plan.entries} {entries} booked"
+    sentence = f"Approved by {run.plan.decided_by}: {booked}."
     if states[PlannedState.REFUSED]:
         sentence += f" {states[PlannedState.REFUSED]} refused, because something had changed since the plan."
     engine.apply(moved(run, RunState.DONE, sentence=sentence, finished_at=clock.now()), grip=work.grip)

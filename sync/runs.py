@@ -227,7 +227,7 @@ def _summary(run: SyncRun) -> str:
     parts = [
         f"{run.records_read} read",
         f"{run.records_changed} new or changed",
-        f"{run.entries_posted} entries booked",
+        f"{run.entries_posted} {'entry' if run.entries_posted == 1 else 'entries'} booked",
     ]
     parts += [f"{run.entries_confirmed} confirmed in the ledger"]
     if run.entries_refused:

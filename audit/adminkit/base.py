@@ -112,7 +112,8 @@ class BackOfficeAdmin(_ModelAdmin):
         actions.pop("delete_selected", None)
         for name, action in self.verbs().items():
             if action.on_list and action.allowed(request):
-                actions[name] = (as_admin_action(action), name, capfirst(action.label))
+                # Django fills the names of the rows into the label by %, so one of its own is doubled.
+                actions[name] = (as_admin_action(action), name, capfirst(action.label).replace("%", "%%"))
         return actions
 
     def stake(self, rows: QuerySet[Any]) -> Sequence[tuple[str, Any]]:  # noqa: ARG002 - for those that have one

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from connections.sandbox.courier import Trick
+from connections.sandbox.exact.errors import Rule
 from connections.sandbox.faults import Fault
 from connections.sandbox.wire import Request, Response
 
@@ -55,6 +56,8 @@ class Control:
             system, _, verb = route.partition("/")
             if request.method == "POST" and system in ("exact", "square", "snowflake") and verb:
                 return Response.json(plain(self._act(system, verb, self._arguments(request))))
+        except Rule as refusal:
+            return Response.json({"error": f"Exact's own screens would refuse it: {refusal}"}, 400)
         except (LookupError, TypeError, ValueError) as problem:
             return Response.json({"error": str(problem.args[0]) if problem.args else str(problem)}, 400)
         return Response.json({"error": f"There is no {request.method} /_sandbox/{route}."}, 404)

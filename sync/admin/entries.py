@@ -24,7 +24,7 @@ from audit.adminkit import (
 from audit.models import AuditEntry
 from mappings.bookkeeping import explanation
 from sync import corrections
-from sync.admin import conventions, currencies, legs, shown, timeline
+from sync.admin import conventions, currencies, legs, naming, shown, timeline
 from sync.admin.saleslists import SalesListPages, facts_of
 from sync.admin.verbs import POSTING_VERBS, stake_of
 from sync.legs import plan_of
@@ -126,7 +126,7 @@ class PostingAdmin(SalesListPages, DetailAdmin):
 def _moved(posting: Posting) -> Sequence[str]:
     """The day it belongs to and what that does to its VAT, for an entry that a closed period moved."""
     first = posting.legs.exclude(moved_from=None).order_by("id").first()
-    return explanation.moved(plan_of(first)) if first else ()
+    return [naming.readable(told) for told in explanation.moved(plan_of(first))] if first else ()
 
 
 def _links(entries: Iterable[Posting]) -> list[SafeString]:

@@ -70,8 +70,8 @@ class LaneForm(_Form):
             "go_live": "Payments of earlier days wait; each is booked only when somebody releases it.",
             "sales_grouping": "As one entry per day and location, or as one entry per sale. Customers with an account "
             "of their own always get entries of their own.",
-            "clearing_grouping": "One entry per day; or one per payout and month, which what is not paid out yet waits "
-            "for until its month is over. Cash stays per day.",
+            "clearing_grouping": "One entry per day; or one per payout, cut at the end of a month. Per payout, money "
+            "is booked once it is paid out, or when its month is over. Cash stays per day.",
             "lost_disputes": "Where the money of a dispute goes that the bank decided against you. VAT is left alone.",
             "day_closes_after_hours": "A day is summed up only then, so that late payments are still in it.",
             "sales_journal": "Sales go here.",

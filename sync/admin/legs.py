@@ -9,9 +9,11 @@ from typing import Any
 from audit import adminkit
 from audit.adminkit import number
 from mappings.bookkeeping import explanation
-from mappings.bookkeeping.legs import LegPlan, OrderedItem, ledger
+from mappings.bookkeeping.correction import place_of
+from mappings.bookkeeping.legs import LegKind, LegPlan, OrderedItem, ledger
 from mappings.models import GLMapping, LedgerAccount
-from sync.admin import shown
+from mappings.roles import words_of
+from sync.admin import naming, shown
 from sync.admin.naming import Names
 from sync.legs import plan_of
 from sync.lifecycle import LegState
@@ -111,7 +113,7 @@ def _shown(
 ) -> ShownLeg:  # fmt: skip
     remedy = shown.remedy(kind)
     return ShownLeg(
-        title=plan.kind.replace("_", " ").capitalize(),
+        title=_title(plan),
         plan=plan,
         reference=reference,
         state=state,
@@ -120,7 +122,7 @@ def _shown(
         lines=[_line(plan, line, words) for line in plan.lines],
         movements=movements_of(plan, words.accounts),
         total=shown.leg_money(plan),
-        moved=explanation.moved(plan),
+        moved=[naming.readable(told) for told in explanation.moved(plan)],
         problem=words.ids.read(problem),
         todo=remedy.todo if remedy else "",
         fix_url=shown.remedy_url(kind, subject, words.ids, since=plan.date, division=words.division_id),
@@ -131,9 +133,19 @@ def _shown(
     )
 
 
+def _title(plan: LegPlan) -> str:
+    """What it is, and whether it takes back what was booked before or stands in its place."""
+    name = plan.kind.replace("_", " ").capitalize()
+    if plan.is_reversal:
+        return f"{name}, taken back"
+    if plan.kind is LegKind.ORDER:
+        return f"{name}, changed" if plan.ordinal else name
+    return f"{name}, corrected" if place_of(plan.ordinal) != plan.ordinal else name
+
+
 def _line(plan: LegPlan, line: Any, words: Words) -> ShownLine:
     return ShownLine(
-        role=_asked(line.item) if line.item else line.role.replace("_", " "),
+        role=_asked(line.item) if line.item else words_of(line.role),
         account=named(line.account.code, words.accounts),
         net=shown.money(line.amount, plan.currency),
         vat_code=line.vat_code,

@@ -9,6 +9,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django_q.tasks import async_task
 
@@ -24,7 +25,7 @@ from audit.adminkit import (
     local_time,
 )
 from connections import clock
-from sync.admin import reconciled, timeline
+from sync.admin import naming, reconciled, timeline
 from sync.admin.verbs import by, each
 from sync.models import SyncLane
 from sync.models.reconciliation import Month, Reconciliation
@@ -77,6 +78,13 @@ LANE_VERB = ConfirmedAction(
     done="being compared",
     confirms=False,
 )
+
+
+def _days(row: Reconciliation) -> str:
+    """The month by its name, any other days as they are."""
+    if (row.begin, row.end) == months.of_day(row.begin):
+        return f"{row.begin:%B %Y}"
+    return naming.readable(f"{row.begin} to {row.end}")
 
 
 def _is_green(month: Month) -> bool:
@@ -174,8 +182,8 @@ class MonthAdmin(DetailAdmin):
         return ", ".join(reconciled.left(row, at=clock.now())) or "nothing" if row else "–"
 
     @admin.display(description="signed off")
-    def signed_off(self, month: Month) -> str:
-        return f"{month.signed_by}, {month.signed_at:%Y-%m-%d}" if month.signed_at else "–"
+    def signed_off(self, month: Month) -> SafeString | str:
+        return format_html("{}<br>{}", month.signed_by, local_time(month.signed_at)) if month.signed_at else "–"
 
     @admin.display(description="last compared")
     def compared(self, month: Month) -> SafeString:
@@ -194,6 +202,7 @@ class MonthAdmin(DetailAdmin):
             "badge": month_badge(row),
             "lane_url": admin_url(SyncLane, row.lane_id),
             "objection": months.objection_to(row),
+            "disturbed": naming.readable(row.disturbed),
             "timeline": timeline.of_subject("month", row.pk),
             "earlier_url": list_url(Reconciliation, lane__id__exact=row.lane_id),
             **compared,
@@ -220,7 +229,7 @@ class ReconciliationAdmin(DetailAdmin):
 
     @admin.display(description="period")
     def period(self, row: Reconciliation) -> str:
-        return f"{row.begin} to {row.end}"
+        return _days(row)
 
     @admin.display(description="state")
     def state(self, row: Reconciliation) -> SafeString:
@@ -229,7 +238,7 @@ class ReconciliationAdmin(DetailAdmin):
     def detail(self, request: HttpRequest, row: Reconciliation) -> Mapping[str, Any]:  # noqa: ARG002
         month = Month.objects.filter(lane=row.lane, starts=row.begin).first()
         return {
-            "title": f"{row.begin} to {row.end}",
+            "title": _days(row),
             "badge": reconciled.state_badge(row),
             "lane_url": admin_url(SyncLane, row.lane_id),
             "month_link": link(admin_url(Month, month.pk), f"{month.starts:%B %Y}") if month else "",

@@ -14,8 +14,10 @@ from django.utils.safestring import SafeString
 from audit.adminkit import ReadOnlyAdmin, admin_url, badge, exact_filter, link, local_time, range_filter
 from sync.admin import shown
 from sync.flows.orders import KIND
+from sync.lifecycle import ItemState
 from sync.models import ExactOrder, OrderRecord, SyncItem
 
+UNDERWAY = (ItemState.EXTRACTED, ItemState.RESOLVED, ItemState.WAITING)
 SQUARE_TONES = {"OPEN": "busy", "COMPLETED": "good", "CANCELED": "quiet"}
 
 
@@ -61,7 +63,7 @@ class OrderRecordAdmin(ReadOnlyAdmin):
     @admin.display(description="in Exact")
     def in_exact(self, row: OrderRecord) -> str:
         found = _exact(row)
-        return f"{found.get_document_display().capitalize()} {found.number or ''}".strip() if found else "not yet"
+        return f"{found.get_document_display().capitalize()} {found.number or ''}".strip() if found else _without(row)
 
     @admin.display(description="state in Exact")
     def exact_state(self, row: OrderRecord) -> SafeString | str:
@@ -80,6 +82,11 @@ class OrderRecordAdmin(ReadOnlyAdmin):
     def what(self, row: OrderRecord) -> SafeString | str:
         found = shown.remedy(row.problem_kind)
         return shown.explained(found.title, "") if found else ""
+
+
+def _without(row: OrderRecord) -> str:
+    """What nothing in Exact means: an order that has gone its way without one will never have one."""
+    return "not yet" if row.state in UNDERWAY else "nothing"
 
 
 def _exact(row: OrderRecord) -> ExactOrder | None:

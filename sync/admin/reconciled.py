@@ -17,7 +17,7 @@ from sync.admin import naming, shown
 from sync.models import LateArrival, Posting, SyncItem
 from sync.models.reconciliation import Difference, Reconciliation
 from sync.reconciliation import months, sheet
-from sync.reconciliation.kinds import EXPLAINED, MEANINGS, TITLES, Kind
+from sync.reconciliation.kinds import EXPLAINED, MEANINGS, TITLES, Kind, inside
 
 # Differences shown on the page; the CSV holds them all.
 MOST = 100
@@ -77,8 +77,8 @@ def _checks(row: Reconciliation, at: datetime) -> Iterator[Check]:
     yield _check("Clearing difference", "clearing" in red, _clearing(checks["clearing"], row))
     yield _check("VAT against the ledger", "vat" in red, _money(checks["vat"]["difference"], row))
     yield _check("Unexplained", "unexplained" in red, _money(checks["unexplained"]["difference"], row))
-    came = _count(late["count"], "booking", "is of another day, or came after its day was summed up")
-    moved = _count(late["other_day"], "record", "stands on another day than at Square")
+    came = _count(late["count"], "booking", "is of another day, or came after that day was summed up")
+    moved = _count(late["other_day"], "record", "is booked on another day than at Square")
     state = badge("known", "quiet") if late["count"] or late["other_day"] else badge("none", "good")
     arrivals = list_url(LateArrival, lane__id__exact=row.lane_id, month=f"{row.begin:%Y-%m}")
     yield Check("Late arrivals", state, f"{came} {moved}", arrivals)
@@ -91,17 +91,17 @@ def _clearing(told: dict[str, Any], row: Reconciliation) -> Any:
     moved = told["difference"]
     parts = [format_html("{} of the movement is unexplained.", _money(moved, row)) if moved else "The movement ties."]
     for one in told.get("proofs", ()):
-        balance = shown.money(one["books"], one["currency"])
+        balance, day = shown.money(one["books"], one["currency"]), naming.readable(one["day"])
         if one["unproven"]:
             left = shown.money(one["unproven"], one["currency"])
             causes = " ".join(sentence for _, _, sentence in one["causes"])
-            parts.append(format_html("The balance of {} on {} is {} off. {}", balance, one["day"], left, causes))
+            parts.append(format_html("The balance of {} on {} is {} off. {}", balance, day, left, causes))
         elif one["waits"]:
             waits = shown.money(one["waits"], one["currency"])
             told_of = "The balance of {} on {} is proven, but for {} that waits for a person or was dismissed."
-            parts.append(format_html(told_of, balance, one["day"], waits))
+            parts.append(format_html(told_of, balance, day, waits))
         else:
-            parts.append(format_html("The balance of {} on {} is proven.", balance, one["day"]))
+            parts.append(format_html("The balance of {} on {} is proven.", balance, day))
     return format_html_join(" ", "{}", ((part,) for part in parts))
 
 
@@ -168,7 +168,7 @@ def _findings(row: Reconciliation, *, is_explained: bool) -> Iterator[dict[str, 
         if found := by_kind.get(kind):
             tone = "quiet" if kind in EXPLAINED else "bad"
             yield {
-                "title": TITLES[kind], "meaning": MEANINGS[kind], "badge": badge(TITLES[kind].lower(), tone),
+                "title": TITLES[kind], "meaning": MEANINGS[kind], "badge": badge(inside(TITLES[kind]), tone),
                 "count": number(sum(one.count for one in found)), "rows": [_finding(one, names) for one in found],
             }  # fmt: skip
 

@@ -47,7 +47,7 @@ class RecordList(ChangeList):
         rows: list[Any] = list(self.result_list)
         known = naming.names([(row.problem_kind, row.problem_subject) for row in rows], with_locations=False)
         for row in rows:
-            row.cause = known.read(row.problem_subject)
+            row.cause = known.cause(row.problem_subject)
         self.result_list = rows
 
 

@@ -21,7 +21,7 @@ from connections.models import VendorCall
 from sync.admin import plans, shown, timeline
 from sync.admin.verbs import RUN_VERBS
 from sync.lifecycle import RunState
-from sync.models import Posting, SyncLane, SyncRun
+from sync.models import Plan, Posting, SyncLane, SyncRun
 
 # A slice touches its run at each phase and page; after this long without, in real seconds, its worker is gone.
 SILENT_AFTER = timedelta(seconds=90)
@@ -72,6 +72,13 @@ def progress(run: SyncRun, *, now: datetime) -> Progress:
         "left": _left(run, percent, now),
     }
     return Progress(percent=percent, is_over=not run.is_open, texts=texts)
+
+
+def _counts(run: SyncRun) -> tuple[tuple[str, str], ...]:
+    """A plan books nothing itself: the run that carries it out does, and counts it."""
+    if not Plan.objects.filter(run=run).exists():
+        return COUNTS
+    return tuple((name, label) for name, label in COUNTS if not name.startswith("entries_"))
 
 
 def _percent(run: SyncRun) -> int | None:
@@ -181,7 +188,7 @@ class SyncRunAdmin(DetailAdmin):
             "badge": shown.run_badge(row),
             "because": words.TRIGGERS.get(row.trigger, row.trigger),
             "progress": state,
-            "counts": [(name, state.texts[name], label) for name, label in COUNTS],
+            "counts": [(name, state.texts[name], label) for name, label in _counts(row)],
             "progress_url": reverse("admin:sync_syncrun_progress", args=[row.pk]) if row.is_open else "",
             "took": took(row),
             "lane_url": admin_url(SyncLane, row.lane_id),

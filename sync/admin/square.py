@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
+
+from django.utils import timezone
+from django.utils.formats import date_format
 
 from connections.providers.errors import Unreadable
 from connections.providers.square import payloads
 from connections.providers.square.payloads import Invoice, Order, OrderLine, Payment, PaymentRefund, Payout
-from sync.admin import shown
+from sync.admin import naming, shown
 from sync.admin.naming import Names
 from sync.models import SyncItem
 
@@ -64,11 +68,16 @@ def _of_dispute(data: Any) -> list[tuple[str, Any]]:
     return [(label, value) for label, value in facts if value]
 
 
+def _moment(at: datetime) -> str:
+    """In the reader's form and zone, as every other time of the page."""
+    return date_format(timezone.localtime(at), "j M Y H:i")
+
+
 def _of_order(data: Any) -> list[tuple[str, Any]]:
     ordered = payloads.ordered(data)
-    due = [f"{item.kind.lower()} {item.due_at:%Y-%m-%d %H:%M} UTC" for item in ordered.fulfilments if item.due_at]
+    due = [f"{item.kind.lower()} {_moment(item.due_at)}" for item in ordered.fulfilments if item.due_at]
     facts: list[tuple[str, Any]] = [
-        ("State", ordered.order.state.capitalize()),
+        ("State", ordered.order.state.replace("CANCELED", "CANCELLED").capitalize()),
         ("To be handed over", ", ".join(due)),
         ("Customer", ordered.order.customer_id),
         ("Order", ordered.order.id),
@@ -112,8 +121,8 @@ def _payout_facts(payout: Payout) -> list[tuple[str, Any]]:
         ("Status", payout.status.capitalize()),
         ("Amount", shown.money(payout.amount, payout.currency)),
         ("Kind", payout.kind.capitalize()),
-        ("To", payout.destination_type),
-        ("Arrives", payout.arrival_date),
+        ("To", payout.destination_type.replace("_", " ").lower()),
+        ("Arrives", naming.readable(payout.arrival_date)),
         ("On the bank statement", payout.end_to_end_id),
         ("Payout", payout.id),
     ]

@@ -42,7 +42,7 @@ class ClearingProof(models.Model):
         constraints = [models.UniqueConstraint(fields=["lane", "currency", "day"], name="one_proof_per_day")]
 
     def __str__(self) -> str:
-        return f"{self.lane}, {self.currency}, {self.day}"
+        return f"{self.lane}, {self.currency}, {self.day.day} {self.day:%b %Y}"
 
 
 class SuspenseCleared(models.Model):

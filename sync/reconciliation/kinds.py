@@ -41,6 +41,13 @@ TITLES = {
     Kind.FOREIGN: "Foreign entry",
     Kind.UNKNOWN: "Unexplained",
 }
+
+
+def inside(title: str) -> str:
+    """A title inside a sentence; names keep their capital."""
+    return title[:1].lower() + title[1:]
+
+
 MEANINGS = {
     Kind.TIMING: "Booked on another day, or on its way. Nothing to do.",
     Kind.FEE_PENDING: "Square has not stated the fee with its payment yet. It is booked when it does.",

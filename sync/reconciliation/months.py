@@ -13,11 +13,12 @@ from audit import trail
 from audit.trail import Fact
 from connections import clock
 from connections.money import written
+from mappings.roles import words_of
 from sync.actions import Impossible
 from sync.calendar_months import first_day, last_day
 from sync.models import SyncItem, SyncLane
 from sync.models.reconciliation import Month, Reconciliation
-from sync.reconciliation.kinds import TITLES, Kind
+from sync.reconciliation.kinds import TITLES, Kind, inside
 
 MOST_TOLD = 4
 
@@ -71,7 +72,7 @@ def _new_differences(signed: Reconciliation, now: Reconciliation) -> Iterator[st
     before = set(signed.differences.values_list(*names))
     for row in now.differences.filter(is_explained=False)[:100]:
         if (row.kind, row.source_id, row.reference, row.entry_number) not in before:
-            yield f"{TITLES[Kind(row.kind)].lower()}: {row.sentence.rstrip('.')}"
+            yield f"{inside(TITLES[Kind(row.kind)])}: {row.sentence.rstrip('.')}"
 
 
 def _moved(signed: Reconciliation, now: Reconciliation) -> Iterator[str]:
@@ -80,7 +81,7 @@ def _moved(signed: Reconciliation, now: Reconciliation) -> Iterator[str]:
         moved.subtract(_by_role(signed, place))
         for (role, currency), amount in sorted(moved.items()):
             if amount:
-                yield f"{name} {role.replace('_', ' ')} {written(amount, currency)}"
+                yield f"{name} {words_of(role)} {written(amount, currency)}"
 
 
 def _by_role(row: Reconciliation, place: int) -> Counter[tuple[str, str]]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from audit.cells import csv_writer, safe_text
 from connections import money
-from mappings.roles import Role
+from mappings.roles import Role, words_of
 from sync.models.reconciliation import Difference, Reconciliation
 from sync.reconciliation.kinds import MEANINGS, TITLES, Kind
 
@@ -36,7 +36,7 @@ class Total:
 
     @property
     def words(self) -> str:
-        return self.role.replace("_", " ")
+        return words_of(self.role)
 
 
 def totals(row: Reconciliation, *, day: str = "") -> list[Total]:

@@ -106,10 +106,10 @@ def test_on_the_next_open_day_the_entry_moves_and_its_own_day_stays_in_text_leg_
     assert all("2026-03-31" in text for _, _, text in entries(till))
     assert set(Leg.objects.values_list("date", "moved_from")) == {(FIRST_OF_APRIL, LAST_OF_MARCH.date())}
     page = words(browser.get(page_of(till.item(sale))))
-    assert "It belongs to 2026-03-31, whose period is closed in Exact, and is booked on 2026-04-01." in page
+    assert "It belongs to 31 Mar 2026, whose period is closed in Exact, and is booked on 1 Apr 2026." in page
     assert "Its VAT moves to a later return: from 2026-03 to 2026-04, or to quarter 2 of 2026." in page
     entry = words(browser.get(page_of(Posting.objects.get(document="sales_entry"))))
-    assert "It belongs to 2026-03-31, whose period is closed in Exact, and is booked on 2026-04-01." in entry
+    assert "It belongs to 31 Mar 2026, whose period is closed in Exact, and is booked on 1 Apr 2026." in entry
     fact = AuditEntry.objects.filter(verb="leg.ready", source=sale.payment_ids[0]).first()
     assert fact
     assert (fact.detail["own_day"], fact.detail["booked_on"]) == ("2026-03-31", "2026-04-01")

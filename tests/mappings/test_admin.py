@@ -267,3 +267,7 @@ def test_a_form_offers_what_a_person_decides_and_where_lanes_may_book(shop: Shop
 def test_a_rule_names_its_location_in_the_list(shop: Shop, anna: Client) -> None:
     GLMapping.objects.update(location="LAMS")
     assert "revenue · Amsterdam · VAT 21" in text_of(anna.get(RULES))
+
+
+def test_the_list_offers_to_accept_suggestions_in_words_a_person_can_read(shop: Shop, anna: Client) -> None:
+    assert "Accept suggestions of 90 % and more" in text_of(anna.get(RULES))

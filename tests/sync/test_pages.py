@@ -175,7 +175,7 @@ def test_an_entry_shows_what_it_moves_its_legs_and_its_body(shop: Shop, anna: Cl
         "Sales entry of EUR 12.10",
         "1300 Trade debtors EUR 12.10",
         "8000 Revenue 21 % EUR 10.00",
-        "Pays 1 leg",
+        "Made of 1 leg",
         "R0001",
         "AmountFC",
     ):

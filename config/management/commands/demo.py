@@ -26,6 +26,7 @@ from config.demo.shop import Shop
 from connections import clock
 from connections.sandbox.app import Sandbox
 from connections.sandbox.generator import generate
+from mappings.roles import words_of
 from sync import actions
 from sync.models import SyncRun
 
@@ -117,7 +118,7 @@ class Command(BaseCommand):
         self.stdout.write("\n" + f"{'EUR, debit +':<18}" + "".join(f"{name:>13}" for name in names))
         for row in found.rows:
             figures = "".join(f"{reports.money(getattr(row, name)):>13}" for name in names)
-            self.stdout.write(f"{row.role.replace('_', ' '):<18}{figures}")
+            self.stdout.write(f"{words_of(row.role):<18}{figures}")
         held = ", ".join(f"{count} {kind}" for kind, count in found.records.items())
         self.stdout.write(f"\n{held}: {found.waiting} wait, {found.doubled} entries doubled.")
         if path:

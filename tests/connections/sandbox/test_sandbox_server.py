@@ -6,13 +6,14 @@ import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from decimal import Decimal
 
 import pytest
 import requests
 
 from connections.sandbox.app import Sandbox
 from connections.sandbox.clock import SandboxClock, source_from
-from connections.sandbox.exact import Limits
+from connections.sandbox.exact import Limits, sales
 from connections.sandbox.faults import Fault
 from connections.sandbox.log import template
 from connections.sandbox.server import SandboxServer, serve
@@ -153,3 +154,20 @@ def test_the_log_counts_paths_without_their_ids() -> None:
     assert template("/api/v1/100001/salesentry/SalesEntries(guid'1')") == "/api/v1/{n}/salesentry/SalesEntries({key})"
     assert template("/v2/orders/batch-retrieve") == "/v2/orders/batch-retrieve"
     assert template("/v2/payments/GQTFp1ZlXdpoW4o6eGiZhbjosiDFf") == "/v2/payments/{id}"
+
+
+def test_what_exacts_screens_refuse_is_an_answer_and_no_reset(server: SandboxServer) -> None:
+    books = server.sandbox.exact.site("nl").division(100001)
+    line = {"GLAccount": books.gl("8000")["ID"], "AmountFC": Decimal(10), "VATCode": "2"}
+    sales.post(books, {"Customer": books.counter_sales["ID"], "Journal": "70", "SalesEntryLines": [line]})
+    (entry,) = books.entries()
+    period = {"division": 100001, "year": entry["FinancialYear"], "period": entry["FinancialPeriod"]}
+    address = f"http://{server.host}:{server.port}/_sandbox/exact"
+    assert requests.post(f"{address}/close_period", json=period, timeout=5).status_code == 200
+
+    answer = requests.post(
+        f"{address}/delete_entry", json={"division": 100001, "entry_id": entry["EntryID"]}, timeout=5
+    )
+
+    assert answer.status_code == 400
+    assert "would refuse it: closed" in answer.json()["error"]
