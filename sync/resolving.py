@@ -92,7 +92,7 @@ def store(work: Work, resolutions: Sequence[Resolution]) -> None:
         ).store()
     outcome.moves = together(outcome.moves)
     work.run.legs_ready += sum(1 for row in outcome.created if isinstance(row, Leg) and row.state == LegState.READY)
-    outcome.updates.append((work.run, ["legs_ready"]))
+    outcome.updates.append((work.run, ["legs_ready", "records_waiting"]))
     engine.apply(outcome, grip=work.grip)
 
 
@@ -271,10 +271,11 @@ class _Storing:
                 "problem_kind": problem.kind, "problem_subject": problem.subject, "problem": problem.sentence,
                 "waiting_since": self.item.waiting_since or clock.now(),
             }  # fmt: skip
-            self.work.run.records_waiting += 1
         else:
             changes = {"problem_kind": "", "problem_subject": "", "problem": "", "waiting_since": None}
             changes["to_correct"] = False
+        if problem or any(plan.problem for _, plan in self.resolution.legs):
+            self.work.run.records_waiting += 1
         after = ItemState.WAITING if problem else ItemState.RESOLVED
         move = Move(SyncItem, {"pk": self.item.pk}, ItemState.EXTRACTED, after, {**changes, **recheck})
         self.outcome.moves.append(move)

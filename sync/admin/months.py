@@ -213,7 +213,7 @@ class MonthAdmin(DetailAdmin):
 class ReconciliationAdmin(DetailAdmin):
     confirmed_actions = (COMPARE_VERB,)
     detail_template = "admin/sync/reconciliation.html"
-    list_display = ("period", "lane", "state", "findings", "made_at", "made_by")
+    list_display = ("period", "lane", "state", "findings", "made", "made_by")
     list_filter = ("lane",)
     list_select_related = ("lane",)
     sortable_by = ()
@@ -226,6 +226,10 @@ class ReconciliationAdmin(DetailAdmin):
         rows: QuerySet[Reconciliation] = super().get_queryset(request)
         is_list = request.resolver_match and request.resolver_match.url_name == "sync_reconciliation_changelist"
         return rows.defer("figures", "vat", "debtors", "flow") if is_list else rows.select_related("lane__division")
+
+    @admin.display(description="made at")
+    def made(self, row: Reconciliation) -> SafeString:
+        return local_time(row.made_at)
 
     @admin.display(description="period")
     def period(self, row: Reconciliation) -> str:

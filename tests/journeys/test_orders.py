@@ -313,3 +313,13 @@ def test_a_decision_saved_while_its_record_is_being_worked_out_is_not_missed(til
     assert (record.state, record.problem) == ("resolved", "")
     orders.run()
     assert orders.shown(orders.heads[0]) == [("MUG", 2, 4132, "2")]
+
+
+def test_a_run_counts_an_order_whose_article_nobody_mapped_as_waiting(till):
+    orders = Orders(till)
+    placed = orders.place(MUGS)
+
+    run = orders.run()
+
+    assert orders.record(placed).state == "waiting"
+    assert run.records_waiting == 1
