@@ -132,7 +132,7 @@ class ItemMapping(models.Model):
 class GLMapping(models.Model):
     """A rule that gives a ledger role its account, narrowed by what is filled in; the most specific rule wins."""
 
-    ROLES: ClassVar = [(role.value, role.value.replace("_", " ")) for role in Role]
+    ROLES: ClassVar = [(role.value, role.words) for role in Role]
 
     division = models.ForeignKey(Division, on_delete=models.PROTECT, related_name="gl_mappings")
     role = models.CharField(max_length=20, choices=ROLES)
