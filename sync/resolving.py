@@ -53,7 +53,9 @@ def resolve_extracted(work: Work, flow: Flow) -> None:
         while batch := list(extracted.select_related("location").order_by("id")[: stream.chunk]):
             began = clock.now()
             store(work, stream.resolve(work, batch))
-            _let_go_on(work, _overtaken(work, {item.pk for item in batch} - looked_again, since=began))
+            if again := _overtaken(work, {item.pk for item in batch} - looked_again, since=began):
+                work.decide_anew()
+                _let_go_on(work, again)
             looked_again.update(item.pk for item in batch)
             work.breathe()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,8 +10,10 @@ import pytest
 from connections.sandbox.square import LineSpec, TenderSpec
 from mappings import reference
 from mappings.models import GLMapping, LedgerAccount, VatCode
-from sync import actions, tasks
-from sync.models import Posting
+from sync import actions, extraction, grip, resolving, tasks
+from sync.flows import FLOWS
+from sync.flows.base import Work
+from sync.models import Posting, SyncRun
 
 MUG_BOOKED = {"1105": 2456, "4960": 44, "8000": -2066, "1500": -434}
 TWO_MUGS = {code: 2 * amount for code, amount in MUG_BOOKED.items()}
@@ -171,3 +174,31 @@ def test_a_blocked_account_is_refused_and_booked_once_after_it_is_opened(till):
     assert till.item(sale).state == "done"
     assert till.ledger == MUG_BOOKED
     assert Posting.objects.get(pk=refused.pk).state == "confirmed"
+
+
+def test_a_rule_saved_while_a_record_is_being_worked_out_is_not_missed(till):
+    """A run goes by the decisions as they were when it began; what was saved since counts for what waits for it."""
+    rules = list(GLMapping.objects.filter(role="revenue").values_list("pk", flat=True))
+    GLMapping.objects.filter(pk__in=rules).update(status="ignored")
+    sale = till.sell()
+    till.world.close_days()
+    lane = till.world.shop.lane
+    run = SyncRun.objects.create(lane=lane, trigger="person", state="done", created_at=till.world.timeline.now())
+    work = Work(lane=lane, run=run, grip=grip.take(lane))
+    known = FLOWS["payments"]
+    extraction.read_feeds(work, known)
+
+    def overtaken(stream):
+        def resolve(work, batch):
+            resolutions = stream.resolve(work, batch)
+            now = till.world.timeline.now()
+            GLMapping.objects.filter(pk__in=rules).update(status="matched", decided_at=now)
+            return resolutions
+
+        return replace(stream, resolve=resolve)
+
+    flow = replace(known, streams=lambda lane: [overtaken(stream) for stream in known.streams(lane)])
+    resolving.resolve_extracted(work, flow)
+    work.grip.release()
+
+    assert (till.item(sale).state, till.item(sale).problem) == ("resolved", "")
