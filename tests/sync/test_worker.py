@@ -19,8 +19,9 @@ from django_q.tasks import async_task
 
 from sync.models import Beat
 
-SILENCE = 4.0
-PATIENCE = 18.0
+# A busy machine takes seconds to start the cluster; one that is restarted before its first beat never gets there.
+SILENCE = 8.0
+PATIENCE = 60.0
 
 
 @dataclass
