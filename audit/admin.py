@@ -13,11 +13,11 @@ from django.http.response import HttpResponseBadRequest, HttpResponseNotAllowed
 from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
 
-from audit import adminkit, export, words
+from audit import adminkit, bundle, export, seal_pages, words
 from audit.adminkit import DetailAdmin, badge, exact_filter, link, local_time, range_filter
 from audit.models import AuditEntry
 
-EXPORT = "audit.export_auditentry"
+EXPORT = seal_pages.EXPORT
 
 
 class VerbFilter(adminkit.ChoiceFilter):
@@ -101,9 +101,11 @@ class AuditEntryAdmin(DetailAdmin):
             return HttpResponseNotAllowed(["POST"])
         try:
             rows = self.get_changelist_instance(request).get_queryset(request)
-            return export.stream(
-                rows, form=request.POST.get("form", "machine"), now=adminkit.now, asked=request.GET.urlencode()
-            )
+            form, asked = request.POST.get("form", "machine"), request.GET.urlencode()
+            if form == "proof":
+                contents = bundle.of_period(rows, since=None, until=None, asked=asked, now=adminkit.now())
+                return bundle.stream(contents, now=adminkit.now)
+            return export.stream(rows, form=form, now=adminkit.now, asked=asked)
         except IncorrectLookupParameters:
             return HttpResponseBadRequest("The list has no such filter.", content_type="text/plain; charset=utf-8")
         except ValueError as unknown:

@@ -7,6 +7,8 @@ class AuditConfig(AppConfig):
     verbose_name = "Audit trail"
 
     def ready(self) -> None:
+        from audit import guard
         from audit.roles import update_roles
 
         post_migrate.connect(update_roles, dispatch_uid="audit.roles")
+        post_migrate.connect(guard.ensure, sender=self, dispatch_uid="audit.guard")

@@ -46,9 +46,9 @@ def stream(
         raise ValueError(f"There is no form {form!r}; choose one of {', '.join(FORMS)}.")
     newest = AuditEntry.objects.order_by("-id").values_list("id", flat=True).first() or 0
     frozen = entries.filter(id__lte=newest)
-    _tell("audit.export_started", {"filter": asked, "form": form, "up_to": newest}, at=now())
+    tell("audit.export_started", {"filter": asked, "form": form, "up_to": newest}, at=now())
     response = StreamingHttpResponse(
-        _told(_chunks(frozen, form), now=now, asked=asked, acting=context.current()),
+        told(_chunks(frozen, form), now=now, asked=asked, acting=context.current()),
         content_type="text/csv; charset=utf-8",
     )
     response["Content-Disposition"] = f'attachment; filename="audit-trail-{now():%Y%m%d-%H%M%S}.csv"'
@@ -60,13 +60,13 @@ def _chunks(entries: QuerySet[AuditEntry], form: str) -> Iterator[tuple[int, byt
     """Blocks of (rows in it, bytes), header first."""
     write = csv_writer(";" if form == "excel" else ",")
     yield 0, (BYTE_ORDER_MARK if form == "excel" else b"") + write([COLUMNS])
-    cell = _cell_excel if form == "excel" else _cell
+    shown = _cell_excel if form == "excel" else cell
     rows = entries.values_list(*FIELDS).iterator(chunk_size=READ)
-    while block := [[cell(value) for value in row] for row in islice(rows, WRITE)]:
+    while block := [[shown(value) for value in row] for row in islice(rows, WRITE)]:
         yield len(block), write(block)
 
 
-def _cell(value: Any) -> Any:
+def cell(value: Any) -> Any:
     if value is None:
         return ""
     if isinstance(value, str):
@@ -77,10 +77,10 @@ def _cell(value: Any) -> Any:
 
 
 def _cell_excel(value: Any) -> Any:
-    return f"{timezone.localtime(value):%d-%m-%Y %H:%M:%S}" if isinstance(value, datetime) else _cell(value)
+    return f"{timezone.localtime(value):%d-%m-%Y %H:%M:%S}" if isinstance(value, datetime) else cell(value)
 
 
-def _told(
+def told(
     chunks: Iterable[tuple[int, bytes]], *, now: Callable[[], datetime], asked: str, acting: context.Acting
 ) -> Iterator[bytes]:
     """The bytes, and after the last of them the fact of what went out."""
@@ -91,9 +91,9 @@ def _told(
         yield chunk
     # The page call that began this is over by now, and with it its context.
     with context.acting(actor=acting.actor, trigger=acting.trigger, request_id=acting.request_id):
-        _tell("audit.exported", {"filter": asked, "rows": rows, "sha256": proof.hexdigest()}, at=now())
+        tell("audit.exported", {"filter": asked, "rows": rows, "sha256": proof.hexdigest()}, at=now())
 
 
-def _tell(verb: str, detail: dict[str, Any], *, at: datetime) -> None:
+def tell(verb: str, detail: dict[str, Any], *, at: datetime) -> None:
     with transaction.atomic():
         trail.record([Fact(verb, "audit", detail=detail)], at=at)

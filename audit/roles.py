@@ -53,15 +53,17 @@ ROLES: dict[str, tuple[str, ...]] = {
         *_LOOKS, "sync.run_*", "sync.plan_syncrun", "sync.change_synclane", "sync.replay_*", "sync.reconcile_*",
         "sync.work_issue", "connections.authorise_connection", "connections.confirm_division", "connections.change_*",
         "sync.add_alertlimits", "sync.change_alertlimits", "sync.add_alertchannel", "sync.change_alertchannel",
+        "audit.verify_auditseal",
     ),
-    "Auditor": (*_LOOKS, "audit.export_auditentry", "mappings.export_*"),
+    "Auditor": (*_LOOKS, "audit.export_auditentry", "audit.verify_auditseal", "mappings.export_*"),
     ADMINISTRATOR: ("*",),
 }  # fmt: skip
 # Permissions that exist because Django makes them, on rows that nobody writes by hand.
 NOBODY = {
     f"{app}.{verb}_{model}"
     for app, model in (
-        ("audit", "auditentry"), ("sync", "syncitem"), ("sync", "syncrun"), ("sync", "posting"), ("sync", "leg"),
+        ("audit", "auditentry"), ("audit", "auditseal"), ("audit", "sealedspan"), ("audit", "auditarchive"),
+        ("audit", "auditverification"), ("sync", "syncitem"), ("sync", "syncrun"), ("sync", "posting"), ("sync", "leg"),
         ("sync", "deposit"), ("sync", "clearingproof"), ("sync", "suspensecleared"),
         ("sync", "latearrival"),
         ("sync", "orderrecord"), ("sync", "exactorder"),
@@ -73,7 +75,7 @@ NOBODY = {
         ("mappings", "proposedchange"),
         ("mappings", "debtorcontact"), ("mappings", "debtoraddress"),
         ("mappings", "salesprice"), ("mappings", "supplierprice"),
-        ("connections", "vendorcall"),
+        ("connections", "vendorcall"), ("connections", "signingkey"),
         ("sync", "sourcecount"),
         ("connections", "webhookevent"), ("connections", "webhooksubscription"), ("connections", "webhooktally"),
     )

@@ -7,9 +7,16 @@ from collections.abc import Mapping
 _words: dict[str, str] = {
     "audit.export_started": "began an export of the audit trail",
     "audit.exported": "exported the audit trail",
+    "audit.archived": "moved audit entries to a signed file",
+    "audit.verified": "verified the audit trail",
+    "audit.broken": "found the audit trail altered",
+    "audit.summary_sent": "mailed the nightly summary",
+    "audit.summary_failed": "could not mail the nightly summary",
 }
 # What a fact with this verb asks for: bad news is red, good news green.
-_tones: dict[str, str] = {}
+_tones: dict[str, str] = {
+    "audit.verified": "good", "audit.broken": "bad", "audit.summary_failed": "bad",
+}  # fmt: skip
 
 TRIGGERS = {
     "schedule": "on schedule",

@@ -33,7 +33,7 @@ MENU = (
     ("Alerts", "sync", ("Alert", "AlertChannel", "AlertLimits")),
     ("Connections", "connections", ("Connection", "Division", "Location", "VendorCall", "WebhookEvent",
                                     "WebhookSubscription", "WebhookTally")),
-    ("Audit", "audit", ("AuditEntry",)),
+    ("Audit", "audit", ("AuditEntry", "AuditSeal")),
     ("People", "auth", ("User", "Group")),
 )  # fmt: skip
 # Who sees lanes may see whether they are served.

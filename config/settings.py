@@ -247,6 +247,11 @@ LOGGING = {
 OUTGOING_HOSTS = env.list("OUTGOING_HOSTS", default=[])
 # What monitoring sends to read /metrics; without it there is no such page.
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+# Who gets the nightly mail: the head of the audit trail, which proves it from outside this database, and what waits.
+SUMMARY_MAIL_TO = env.list("SUMMARY_MAIL_TO", default=[])
+# Audit entries older than this many days move to signed files in the folder; 0 keeps them here for ever.
+AUDIT_KEEP_DAYS = env.int("AUDIT_KEEP_DAYS", default=0)
+AUDIT_ARCHIVE_DIR = env.str("AUDIT_ARCHIVE_DIR", default="")
 
 # --- Tillbridge -------------------------------------------------------------------------------------------------
 # '<origin>,<speed>': the one clock runs fast (connections.clock). Refused unless every connection is a local sandbox.

@@ -254,3 +254,15 @@ class ConsentState(models.Model):
 
     def __str__(self) -> str:
         return f"consent for {self.connection_id} by {self.started_by}"
+
+
+class SigningKey(models.Model):
+    """The one key that signs the files of the audit trail (Ed25519, hex). The private half stands sealed."""
+
+    name = models.CharField(max_length=20, unique=True)
+    public = models.CharField(max_length=64)
+    private = SealedTextField()
+    made_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.public

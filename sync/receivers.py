@@ -9,9 +9,11 @@ from django.db import transaction
 from django.dispatch import receiver
 from django_q.tasks import async_task
 
+from audit.models import AuditVerification
+from audit.signals import verification_asked
 from connections.signals import division_confirmed
 from mappings.signals import conventions_changed, mapping_changed
-from sync import actions, unbooked
+from sync import actions, proofs, unbooked
 
 # A person waits for the page: each record is a transaction of its own.
 AT_ONCE = 100
@@ -44,3 +46,8 @@ def run_again(division: Any, by: str, **_: Any) -> None:
             actions.run_now(lane, by=by)
         except actions.Impossible:
             continue
+
+
+@receiver(verification_asked)
+def verify_the_trail(verification: AuditVerification, **_: Any) -> None:
+    proofs.verify_soon(verification)

@@ -10,13 +10,13 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django_q.tasks import async_task
 
-from audit import context
+from audit import context, seals
 from connections import clock, credentials, ledger, subscriptions, webhooks
 from connections.models import Division
 from connections.providers.errors import VendorError
 from mappings import items, reference
 from mappings.sheets import work as imports
-from sync import approval, clearing_proof, doorbell, issues, runs, sentinel
+from sync import approval, clearing_proof, doorbell, issues, proofs, runs, sentinel, summary
 from sync.alerts import sending, watching
 from sync.models import AlertMessage, Beat, SourceCount, SyncLane, SyncRun
 from sync.runs import NotNow, Slice
@@ -133,8 +133,26 @@ def refresh_reference(division_id: int) -> None:
 
 
 def beat() -> None:
-    """Proves that scheduler, queue and worker all live."""
+    """Proves that scheduler, queue and worker all live, and seals what the audit trail has been told since."""
     Beat.beat("worker", at=clock.now())
+    seals.seal(now=clock.now())
+
+
+def verify_audit(verification_id: int) -> None:
+    """Go on looking at the whole audit trail until it is through."""
+    if not proofs.verify(verification_id):
+        proofs.ring(verification_id)
+
+
+def archive_audit() -> None:
+    """Move audit entries to files for as long as there are some older than they are kept."""
+    with context.acting(trigger="schedule"):
+        if proofs.archive_one():
+            async_task("sync.tasks.archive_audit", q_options={"task_name": "archive-audit"})
+
+
+def mail_summary() -> None:
+    summary.send()
 
 
 def reconcile(division_id: int, begin: str, end: str, by: str) -> None:
@@ -157,11 +175,14 @@ def watch_drift(division_id: int) -> None:
 
 
 def nightly() -> None:
-    """Keep tokens alive that no lane used, prove each lane's clearing account, have the months compared that still move
-    and a signed one watched, and let go of what the request ledger no longer tells anybody.
+    """Mail the summary, prove the audit trail, keep tokens alive that no lane used, prove each lane's clearing account,
+    have the months compared that still move and a signed one watched, and let go of what the request ledger no longer
+    tells anybody.
     """
     from sync.reconciliation import watch
 
+    proofs.keep_nightly()
+    async_task("sync.tasks.mail_summary", q_options={"task_name": "summary"})
     ledger.prune(before=clock.now() - CALLS_KEPT)
     _look_after_webhooks()
     for connection in credentials.due_for_keepalive():
