@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +18,30 @@ from connections.providers.http import Call
 # Real patience differs: a page waits for nobody, a worker's slice lasts a minute.
 WAIT_AT_MOST = 20.0
 PRUNED = 2_000
+
+
+# Requests that may have changed something at Exact, until a fact of the trail names them. None: nobody notes them.
+_writes: ContextVar[list[str] | None] = ContextVar("writes", default=None)
+
+
+@contextmanager
+def noting_writes() -> Iterator[None]:
+    """Within the block each write is kept in mind until the fact of what came of it has been recorded."""
+    token = _writes.set([])
+    try:
+        yield
+    finally:
+        _writes.reset(token)
+
+
+def untold_writes() -> list[str]:
+    """Request ids of the writes that no fact names yet."""
+    return list(_writes.get() or ())
+
+
+def told_writes() -> None:
+    if (writes := _writes.get()) is not None:
+        writes.clear()
 
 
 class Ledger:
@@ -48,6 +74,8 @@ class Ledger:
         self, call: Call, *, status: int | None, duration_ms: int, headers: Mapping[str, str], error: VendorError | None
     ) -> None:
         row_of(self.connection_id, call, status=status, duration_ms=duration_ms, error=error).save(force_insert=True)
+        if self.is_exact and call.method != "GET" and (writes := _writes.get()) is not None:
+            writes.append(call.request_id)
         if self.is_exact:
             self._teach_exact(call, status, headers, error)
         elif isinstance(error, Throttled):

@@ -7,7 +7,7 @@ only while the caller still holds the lane and every row is still in the state t
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -16,7 +16,7 @@ from django.db import models, transaction
 
 from audit import trail
 from audit.trail import Fact
-from connections import clock
+from connections import clock, ledger
 from sync import lifecycle
 from sync.grip import Grip
 from sync.lifecycle import ItemState, LegState
@@ -78,8 +78,18 @@ def apply(outcome: Outcome, *, grip: Grip | None) -> datetime:
         for move in outcome.moves:
             _carry_out(move)
         facts = [*outcome.facts, *show_least_advanced(outcome.touched, at=now)]
-        trail.record(facts, at=now)
+        trail.record(_with_calls(facts), at=now)
+    if facts:
+        ledger.told_writes()
     return now
+
+
+def _with_calls(facts: list[Fact]) -> list[Fact]:
+    """What came of a write begins with a fact that names the request, as the ledger and the vendor's log know it."""
+    calls = ledger.untold_writes()
+    if not (calls and facts):
+        return facts
+    return [replace(facts[0], detail={**facts[0].detail, "calls": calls}), *facts[1:]]
 
 
 def _carry_out(move: Move) -> None:

@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 
 from audit import context, trail
 from audit.trail import Fact
-from connections import clock
+from connections import clock, ledger
 from connections.models import Connection
 from connections.providers.errors import NotAuthorised, Refused, Throttled, VendorError
 from mappings import reference
@@ -107,9 +107,10 @@ def work_slice(run_id: int) -> Slice:
         hold = grip.take(run.lane)
     except Busy:
         return Slice.BUSY
-    with context.acting(
+    acting = context.acting(
         actor=run.requested_by or context.SYSTEM, trigger=run.trigger, run_id=run.pk, lane_id=run.lane_id
-    ):
+    )
+    with acting, ledger.noting_writes():
         try:
             return _work(Work(lane=run.lane, run=run, grip=hold))
         except (LostGrip, Overtaken):
