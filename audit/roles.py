@@ -29,6 +29,7 @@ _BOOKS = (
     "sync.undo_*",
     "sync.reconcile_*",
     "sync.work_issue",
+    "sync.resolve_*",
 )
 
 ROLES: dict[str, tuple[str, ...]] = {
@@ -53,7 +54,7 @@ ROLES: dict[str, tuple[str, ...]] = {
         *_LOOKS, "sync.run_*", "sync.plan_syncrun", "sync.change_synclane", "sync.replay_*", "sync.reconcile_*",
         "sync.work_issue", "connections.authorise_connection", "connections.confirm_division", "connections.change_*",
         "sync.add_alertlimits", "sync.change_alertlimits", "sync.add_alertchannel", "sync.change_alertchannel",
-        "audit.verify_auditseal",
+        "audit.verify_auditseal", "sync.change_customerpolicy", "sync.add_customerpolicy",
     ),
     "Auditor": (*_LOOKS, "audit.export_auditentry", "audit.verify_auditseal", "mappings.export_*"),
     ADMINISTRATOR: ("*",),
@@ -70,6 +71,7 @@ NOBODY = {
         ("sync", "invoicestanding"),
         ("sync", "plan"), ("sync", "plannedentry"),
         ("sync", "attachment"), ("sync", "alert"), ("sync", "alertmessage"), ("sync", "issue"), ("sync", "replay"),
+        ("sync", "customerlink"), ("sync", "customercreation"),
         ("sync", "reconciliation"), ("sync", "difference"), ("sync", "month"),
         ("mappings", "sheetimport"), ("mappings", "sheetrow"),
         ("mappings", "proposedchange"),

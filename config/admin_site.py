@@ -26,6 +26,7 @@ MENU = (
     ("Bookings", "sync", ("Issue", "SyncItem", "Posting", "InvoiceStanding", "OrderRecord", "Deposit", "Expiry")),
     ("Months and reports", "sync",
      ("Month", "Reconciliation", "ClearingProof", "ClearingOpening", "LateArrival", "SourceCount")),
+    ("Customers", "sync", ("CustomerLink", "CustomerCreation")),
     ("Lanes and runs", "sync", ("SyncLane", "SyncRun")),
     ("Mappings", "mappings", ("GLMapping", "CustomerMapping", "ItemMapping", "Convention", "TenderJournal",
                               "ProposedChange", "MappingExample", "MappingPolicy", "SheetImport")),

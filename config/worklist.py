@@ -24,7 +24,7 @@ from sync.admin import clearing, naming, shown
 from sync.admin.naming import Names
 from sync.health import Cause, Doubt, LaneHealth
 from sync.lifecycle import PostingState
-from sync.models import Alert, Posting, SourceCount, SyncItem, SyncLane, SyncRun
+from sync.models import Alert, CustomerLink, Posting, SourceCount, SyncItem, SyncLane, SyncRun
 from sync.models.invoices import InvoiceStanding
 from sync.models.reconciliation import Month
 
@@ -68,7 +68,7 @@ def context(request: HttpRequest) -> dict[str, Any]:
         setup = health.set_up()
         sections["guide"] = [] if setup.is_complete else guide(setup)
     if may(SEES_LANES):
-        sections["attention"] = [*sections.get("attention", ()), *_clearing(), *_missed()]
+        sections["attention"] = [*sections.get("attention", ()), *_clearing(), *_customers(), *_missed()]
     return sections
 
 
@@ -305,6 +305,21 @@ def _proposed() -> list[Notice]:
     count = ProposedChange.objects.filter(state=ProposedChange.State.WAITING).count()
     url, todo = list_url(ProposedChange, state__exact="waiting"), "They count once somebody else has approved them."
     return [Notice(f"{number(count)} changes of mappings are proposed", todo, url, "wait")] if count else []
+
+
+def _customers() -> list[Notice]:
+    """Customers that both sides changed, or that one side does not take."""
+    words = {
+        "conflict": ("in conflict", "Both sides changed them: choose."),
+        "waiting": ("wait", "A side does not take what the other holds; each says which field."),
+        "shared": ("share an account", "Say which one leads."),
+    }  # fmt: skip
+    found = health.customers_to_look_at()
+    return [
+        Notice(f"{number(found[state])} customers {told}", todo, list_url(CustomerLink, state=state), "wait")
+        for state, (told, todo) in words.items()
+        if state in found
+    ]
 
 
 def _clearing() -> list[Notice]:

@@ -24,6 +24,7 @@ class Decision(models.TextChoices):
     MATCHED = "matched", "matched"
     CONFLICT = "conflict", "conflict"
     IGNORED = "ignored", "ignored"
+    # Of customers only: the next run of the lane that keeps them in step makes the account, or finds it.
     CREATE = "create", "to be created in Exact"
 
 
@@ -384,6 +385,7 @@ class DebtorAccount(ReferenceRow):
     registration_number = models.CharField("chamber of commerce number", max_length=50, blank=True)
     phone = models.CharField(max_length=50, blank=True)
     address = models.CharField(max_length=200, blank=True)
+    address2 = models.CharField("second address line", max_length=200, blank=True)
     postcode = models.CharField(max_length=20, blank=True)
     city = models.CharField(max_length=100, blank=True)
     country = models.CharField(max_length=3, blank=True)
@@ -391,6 +393,7 @@ class DebtorAccount(ReferenceRow):
         "self", on_delete=models.SET_NULL, null=True, blank=True, editable=False, related_name="doubles",
         help_text="Finance said that this is the same party; the other one is proposed for customers, this one not.",
     )  # fmt: skip
+    is_supplier = models.BooleanField("also a supplier", default=False)
 
     class Meta(ReferenceRow.Meta):
         verbose_name = "Exact customer"

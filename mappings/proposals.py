@@ -23,22 +23,35 @@ SHOWN = 5
 UNDECIDED = (Decision.PROPOSED, Decision.CONFLICT)
 
 
-def propose(division: Division, merchant: Connection, found: Mapping[str, Customer | None], *, since: date) -> int:
+ON_A_PAYMENT = "Seen in Square on a payment; nobody has decided yet."
+
+
+def propose(
+    division: Division,
+    merchant: Connection,
+    found: Mapping[str, Customer | None],
+    *,
+    since: date,
+    directory: Directory | None = None,
+    reason: str = ON_A_PAYMENT,
+) -> int:
     """One proposed mapping per customer that has none; two Exact accounts that fit make a conflict. Returns how many.
 
-    Nothing is booked by a proposal: a person accepts it, chooses, or lets the collective debtor be used.
+    Nothing is booked by a proposal: a person accepts it, chooses, or lets the collective debtor be used. `directory`:
+    who is known in Exact, for whoever proposes many times.
     """
     held = CustomerMapping.objects.filter(division=division, merchant=merchant, square_customer_id__in=found)
     known = set(held.values_list("square_customer_id", flat=True))
     unmet = {customer_id: customer for customer_id, customer in found.items() if customer_id not in known}
-    directory = directory_of(division) if unmet else Directory([])
+    if directory is None:
+        directory = directory_of(division) if unmet else Directory([])
     rows = [
         CustomerMapping(
             division=division,
             merchant=merchant,
             square_customer_id=customer_id,
             effective_from=since,
-            reason="Seen in Square on a payment; nobody has decided yet.",
+            reason=reason,
             **_met(customer, directory, division),
         )
         for customer_id, customer in unmet.items()

@@ -83,6 +83,16 @@ def refresh(division: Division, *, whole: bool = False) -> None:
     division.reference_changed_at = None
 
 
+def refresh_customers(division: Division) -> int:
+    """Ask what changed of the division's customers, their contacts and addresses: four calls when nothing did. Returns
+    how many customers differ. Raises the errors of the providers; then nothing is stored.
+    """
+    now = clock.now()
+    changed = deltas.read(clients.exact_client(division), division, CUSTOMERS, at=now)
+    with transaction.atomic():
+        return deltas.keep(division, changed, at=now)[DebtorAccount.__name__]
+
+
 def refresh_periods(division: Division) -> None:
     """Read again what is closed, and nothing else: Exact has just refused an entry for it."""
     closed = _closed_periods(clients.exact_client(division))
@@ -145,7 +155,7 @@ def _condition(row: Condition) -> dict[str, Any]:
     return {"code": row.code, "name": row.name}
 
 
-def _debtor(row: Account) -> dict[str, Any] | None:
+def debtor_columns(row: Account) -> dict[str, Any] | None:
     """None for who is no customer: suppliers and prospects are not kept."""
     if row.status != CUSTOMER:
         return None
@@ -153,7 +163,8 @@ def _debtor(row: Account) -> dict[str, Any] | None:
         "code": row.code, "name": row.name, "status": row.status, "email": row.email[:254],
         "vat_number": row.vat_number, "receivables_account": row.receivables, "is_blocked": row.is_blocked,
         "payment_condition": row.payment_condition, "registration_number": row.registration_number[:50],
-        "phone": row.phone[:50], "address": row.address[:200], "postcode": row.postcode[:20], "city": row.city[:100],
+        "phone": row.phone[:50], "address": row.address[:200], "address2": row.address2[:200],
+        "is_supplier": row.is_supplier, "postcode": row.postcode[:20], "city": row.city[:100],
         "country": row.country[:3],
     }  # fmt: skip
 
@@ -183,12 +194,12 @@ def _address(row: Address) -> dict[str, Any] | None:
 
 _OF_CONTACT = Within(DebtorAccount, "account_id", relations.CONTACTS, "Account")
 _OF_ADDRESS = Within(DebtorAccount, "account_id", relations.ADDRESSES, "Account")
-WATCHED = (
-    Watched(LedgerAccount, changes.GL_ACCOUNTS, changes.GL_ACCOUNT, _ledger_account),
-    Watched(DebtorAccount, changes.ACCOUNTS, changes.ACCOUNT, _debtor),
+CUSTOMERS = (
+    Watched(DebtorAccount, changes.ACCOUNTS, changes.ACCOUNT, debtor_columns),
     Watched(DebtorContact, changes.CONTACTS, changes.CONTACT, _contact, within=_OF_CONTACT),
     Watched(DebtorAddress, changes.ADDRESSES, changes.ADDRESS, _address, within=_OF_ADDRESS),
 )
+WATCHED = (Watched(LedgerAccount, changes.GL_ACCOUNTS, changes.GL_ACCOUNT, _ledger_account), *CUSTOMERS)
 
 
 def _closed_periods(client: ExactClient) -> list[tuple[PeriodStatus, FinancialPeriod]]:

@@ -17,6 +17,7 @@ from sync.flows.base import Resolution, Work
 from sync.grip import Grip
 from sync.legs import digest_of
 from sync.models import SyncItem, SyncLane, SyncRun
+from sync.models.lanes import BOOKING
 
 DAYS, MOST, BATCH = 30, 2_000, 200
 # Orders move nothing in the ledger, and disputes and expiries are stated one by one.
@@ -62,7 +63,9 @@ def run(division: Division, changed: Sequence[GLMapping]) -> BackTest:
     since = clock.now().date() - timedelta(days=DAYS)
     test = BackTest(since)
     after = decisions.read(division, changed=changed)
-    for lane in SyncLane.objects.filter(division=division).select_related("division__connection", "source"):
+    for lane in SyncLane.objects.filter(division=division, flow=BOOKING).select_related(
+        "division__connection", "source"
+    ):
         items = _items(lane, since)[: MOST - test.records + 1]
         ids = list(items.values_list("pk", flat=True))
         test.is_cut = test.is_cut or len(ids) > MOST - test.records

@@ -23,6 +23,7 @@ from connections import clock
 from connections.models import Connection, Division, WebhookEvent
 from sync import standings
 from sync.models import Posting, SyncLane
+from sync.models.lanes import BOOKING
 from sync.models.reconciliation import Month
 
 Meaning = WebhookEvent.Meaning
@@ -34,7 +35,7 @@ MOST = 20_000
 # Families of Square's events: what a lane reads, by the word before the first dot. A consent that ended shows when the
 # lane asks.
 RINGING = frozenset(("payment", "refund", "order", "customer", "payout", "dispute", "invoice", "oauth"))
-INVOICE = "invoice"
+INVOICE, CUSTOMER = "invoice", "customer"
 # Topics of Exact: what mappings point at, and what is booked.
 REFERENCE = frozenset(("Accounts", "GLAccounts"))
 ENTRIES = frozenset(
@@ -99,7 +100,7 @@ def _of_square(event: WebhookEvent, knows: _Knowledge, heard: _Heard) -> Meaning
     if not sources:
         return Meaning.FOREIGN
     family = event.type.partition(".")[0]
-    lanes = knows.lanes(sources, event.location_id) if family in RINGING else ()
+    lanes = knows.lanes(sources, event.location_id, of_customers=family == CUSTOMER) if family in RINGING else ()
     for lane in lanes:
         heard.rung[lane][event.type] += 1
         if family == INVOICE:
@@ -146,12 +147,16 @@ class _Knowledge:
         rows = _same_application(event.connection).filter(account_id=event.account)
         return self._once(("account", event.connection_id, event.account), rows)
 
-    def lanes(self, sources: tuple[int, ...], location: str) -> tuple[int, ...]:
-        """Switched on or not: what happens to a lane is decided when it is rung."""
+    def lanes(self, sources: tuple[int, ...], location: str, *, of_customers: bool) -> tuple[int, ...]:
+        """Switched on or not: what happens to a lane is decided when it is rung. Those that keep customers in step
+        hear of customers alone.
+        """
         rows = SyncLane.objects.filter(source__in=sources)
+        if not of_customers:
+            rows = rows.filter(flow=BOOKING)
         if location:
             rows = rows.filter(feeds__location__location_id=location)
-        return self._once(("lanes", sources, location), rows.distinct())
+        return self._once(("lanes", sources, location, of_customers), rows.distinct())
 
     def divisions(self, event: WebhookEvent) -> tuple[int, ...]:
         rows = Division.objects.filter(

@@ -15,9 +15,10 @@ from mappings.bookkeeping.legs import ProblemKind
 from mappings.bookkeeping.open_terms import LEFTOVERS
 from mappings.models import CustomerMapping, Decision, GLMapping
 from sync import soundness
-from sync.lifecycle import ItemState, PostingState, RunState
-from sync.models import Beat, LaneLocation, Posting, SourceCount, SyncItem, SyncLane, SyncRun
+from sync.lifecycle import ItemState, LinkState, PostingState, RunState
+from sync.models import Beat, CustomerLink, LaneLocation, Posting, SourceCount, SyncItem, SyncLane, SyncRun
 from sync.models.invoices import InvoiceStanding
+from sync.models.lanes import BOOKING
 
 WORKER = "worker"
 # A beat comes each minute; after this long without one nobody is working.
@@ -53,6 +54,13 @@ class Cause:
 def invoice_leftovers() -> int:
     """Invoices that stay open in Exact unless a person looks at them."""
     return InvoiceStanding.objects.filter(why__in=LEFTOVERS).count()
+
+
+def customers_to_look_at() -> dict[str, int]:
+    """Customers that are not in step and wait for a person, by state."""
+    wanted = (LinkState.CONFLICT, LinkState.WAITING, LinkState.SHARED)
+    rows = CustomerLink.objects.filter(state__in=wanted).order_by().values_list("state")
+    return dict(rows.annotate(count=Count("pk")))
 
 
 def plans_to_approve() -> int:
@@ -310,7 +318,7 @@ def set_up() -> SetUp:
     live = Connection.objects.filter(status=Connection.Status.LIVE).order_by()
     systems = set(live.values_list("system", flat=True))
     feeds = Exists(LaneLocation.objects.filter(lane=OuterRef("pk")))
-    lanes = list(SyncLane.objects.order_by().values_list(feeds, "is_enabled"))
+    lanes = list(SyncLane.objects.filter(flow=BOOKING).order_by().values_list(feeds, "is_enabled"))
     return SetUp(
         Connection.System.SQUARE in systems,
         Connection.System.EXACT in systems,

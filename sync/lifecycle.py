@@ -64,6 +64,34 @@ class AttachmentState(StrEnum):
     REFUSED = "refused"
 
 
+class LinkState(StrEnum):
+    """How a customer stands between its two sides."""
+
+    IN_STEP = "in_step"
+    PENDING = "pending"
+    CONFLICT = "conflict"
+    WAITING = "waiting"
+    # Another Square customer is the same Exact account, and nobody has said which one leads.
+    SHARED = "shared"
+    MERGED = "merged"
+    GONE = "gone"
+    ENDED = "ended"
+
+
+LIVE = frozenset({LinkState.IN_STEP, LinkState.PENDING, LinkState.CONFLICT, LinkState.WAITING, LinkState.SHARED})
+
+
+class CreationState(StrEnum):
+    """An account that is to be made in Exact; `sending` means that the request may have left the building."""
+
+    DRAFT = "draft"
+    SENDING = "sending"
+    CREATED = "created"
+    FOUND = "found"
+    ASKED = "asked"
+    REFUSED = "refused"
+
+
 RUNS = {
     RunState.QUEUED: {RunState.RUNNING, RunState.CANCELLED, RunState.FAILED},
     RunState.RUNNING: {RunState.PAUSED, RunState.PLANNED, RunState.DONE, RunState.FAILED, RunState.CANCELLED},
@@ -125,6 +153,25 @@ ATTACHMENTS = {
 }
 
 
+# A link follows what is true on both sides, wherever it came from; what is over begins again as pending.
+LINKS: dict[LinkState, AbstractSet[LinkState]] = {
+    **{state: frozenset(LinkState) - {state} for state in LIVE},
+    LinkState.MERGED: {LinkState.PENDING, LinkState.ENDED},
+    LinkState.GONE: {LinkState.PENDING, LinkState.ENDED, LinkState.MERGED},
+    LinkState.ENDED: {LinkState.PENDING},
+}
+
+CREATIONS = {
+    CreationState.DRAFT: {CreationState.SENDING, CreationState.FOUND, CreationState.ASKED, CreationState.REFUSED},
+    CreationState.SENDING: {CreationState.CREATED, CreationState.DRAFT, CreationState.REFUSED},
+    CreationState.CREATED: {CreationState.DRAFT},
+    # A person has decided once more that it is to be created.
+    CreationState.FOUND: {CreationState.DRAFT},
+    CreationState.ASKED: {CreationState.DRAFT},
+    CreationState.REFUSED: {CreationState.DRAFT},
+}
+
+
 class PlannedState(StrEnum):
     """What became of one entry of a plan: it waits for approval, was handed to the posting, or was refused."""
 
@@ -147,6 +194,8 @@ TABLES: Mapping[type[StrEnum], Mapping[Any, AbstractSet[Any]]] = {
     PostingState: POSTINGS,
     PlannedState: PLANNED,
     AttachmentState: ATTACHMENTS,
+    LinkState: LINKS,
+    CreationState: CREATIONS,
 }
 
 

@@ -28,6 +28,7 @@ from sync.grip import Grip
 from sync.legs import owe_the_same, plan_of
 from sync.lifecycle import ItemState, LegState, PostingState
 from sync.models import Leg, Posting, SyncItem, SyncLane, SyncRun
+from sync.models.lanes import BOOKING
 
 MOST, BATCH = 2_000, 200
 STANDING = (LegState.POSTING, LegState.POSTED, LegState.CONFIRMED)
@@ -63,7 +64,9 @@ class Otherwise:
 
 def booked_otherwise(rule: GLMapping, *, most: int = MOST) -> list[Otherwise]:
     """Per lane of the rule's division. Plans stored payloads anew; reads no vendor and writes nothing."""
-    lanes = SyncLane.objects.filter(division=rule.division_id).select_related("division__connection", "source")
+    lanes = SyncLane.objects.filter(division=rule.division_id, flow=BOOKING).select_related(
+        "division__connection", "source"
+    )
     found = [_of_lane(lane, rule, most) for lane in lanes]
     return [one for one in found if one.legs]
 

@@ -23,6 +23,7 @@ from connections import clock, credentials
 from connections.models import Connection, VendorCall
 from sync.lifecycle import AttachmentState, ItemState, PostingState, RunState
 from sync.models import Attachment, Beat, FeedCursor, Posting, SyncItem, SyncLane, SyncRun
+from sync.models.lanes import BOOKING
 
 UNSETTLED = (PostingState.DRAFT, PostingState.SENDING, PostingState.CONFLICT)
 BOOKED = (PostingState.POSTED, PostingState.CONFIRMED, PostingState.REVERSED)
@@ -52,7 +53,12 @@ def restored(*, since: datetime | None = None) -> Restored:
         raise NotNow(f"{begun:%Y-%m-%d %H:%M} lies ahead of now. Give the time of the backup.")
     span = now - begun
     with transaction.atomic():
-        lanes = list(SyncLane.objects.select_for_update(of=("self",)).select_related("division").order_by("pk"))
+        lanes = list(
+            SyncLane.objects.filter(flow=BOOKING)
+            .select_for_update(of=("self",))
+            .select_related("division")
+            .order_by("pk")
+        )
         entries = sum(_adopt(lane, span, since=begun, at=now) for lane in lanes)
     asking = [_ask_for_consent(row, begun) for row in _live_at_exact()]
     return Restored(begun, span, lanes, entries, asking)

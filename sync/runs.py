@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -31,6 +32,7 @@ from sync import (
     resolving,
     splitting,
 )
+from sync.customers import run as customers
 from sync.engine import Move, Outcome, Overtaken
 from sync.flows import FLOWS
 from sync.flows.base import Flow, SliceOver, Work
@@ -60,10 +62,12 @@ def open_run(lane: SyncLane, *, trigger: str, by: str = "", purpose: str = "") -
     plans where the lane's plans need approval.
     """
     standing = obstacle(lane)
+    if not lane.books and purpose not in {"", "book"}:
+        standing = f"Lane {lane} keeps customers in step: it books nothing, so there is nothing to plan."
     if standing:
         raise NotNow(standing)
     now = clock.now()
-    purpose = purpose or ("plan" if lane.needs_approval else "book")
+    purpose = purpose or ("plan" if lane.needs_approval and lane.books else "book")
     run = SyncRun(lane=lane, trigger=trigger, requested_by=by, purpose=purpose, created_at=now)
     try:
         with transaction.atomic():
@@ -122,18 +126,33 @@ def work_slice(run_id: int) -> Slice:
 def _work(work: Work) -> Slice:
     try:
         _start(work)
-        phases = dict(PHASES)
-        for name in plans.phases_of(work.run):
+        for name, phase in _phases(work):
             _enter(work, name)
-            phases[name](work, FLOWS[work.lane.flow])
+            phase(work)
     except SliceOver:
         return Slice.AGAIN
     except VendorError as error:
         return _interrupted(work, error)
+    if not work.lane.books:
+        return _finish(work, RunState.DONE, " ".join([customers.summary(work.run), *work.setbacks]))
     if "plan" in plans.phases_of(work.run):
         state, told = plans.finish(work)
         return _finish(work, state, " ".join([told, *work.setbacks]))
     return _finish(work, RunState.DONE, " ".join([_summary(work.run), *work.setbacks]))
+
+
+def _phases(work: Work) -> Iterator[tuple[str, Callable[[Work], None]]]:
+    """Those of the lane's flow: one that keeps customers in step has phases of its own."""
+    if not work.lane.books:
+        yield from customers.PHASES
+        return
+    phases = dict(PHASES)
+    for name in plans.phases_of(work.run):
+        yield name, partial(_of_flow, phases[name])
+
+
+def _of_flow(phase: Callable[[Work, Flow], None], work: Work) -> None:
+    phase(work, FLOWS[work.lane.flow])
 
 
 def _start(work: Work) -> None:

@@ -19,6 +19,7 @@ from mappings.sheets import work as imports
 from sync import approval, clearing_proof, doorbell, issues, proofs, runs, sentinel, summary
 from sync.alerts import sending, watching
 from sync.models import AlertMessage, Beat, SourceCount, SyncLane, SyncRun
+from sync.models.lanes import BOOKING
 from sync.runs import NotNow, Slice
 
 # A run that has not been touched for this long has lost its worker; its lease has run out too.
@@ -188,7 +189,7 @@ def nightly() -> None:
     for connection in credentials.due_for_keepalive():
         with suppress(VendorError):  # its row says what is wrong, and the work list shows it
             credentials.keep_alive(connection)
-    for lane in SyncLane.objects.filter(is_enabled=True, paused_reason="").order_by("pk"):
+    for lane in SyncLane.objects.filter(is_enabled=True, paused_reason="", flow=BOOKING).order_by("pk"):
         prove_clearing(lane.pk)
         async_task("sync.tasks.count_at_square", lane.pk)
     for division, due in watch.due_tonight():

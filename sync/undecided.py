@@ -17,10 +17,9 @@ from mappings.openings import wanted_by
 from mappings.signals import lanes_asked, waiting_asked
 from sync.lifecycle import ItemState
 from sync.models import SyncItem, SyncLane
+from sync.models.lanes import CUSTOMERS
 
 OF_RULES = (ProblemKind.UNMAPPED_ACCOUNT, ProblemKind.UNMAPPED_TAX)
-# The flow that writes customers into Exact.
-CUSTOMERS = "customers"
 
 
 @receiver(waiting_asked)

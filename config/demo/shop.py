@@ -14,19 +14,23 @@ from decimal import Decimal
 from connections import clock, credentials, divisions, endpoints, locations
 from connections.grants import Grant
 from connections.models import Connection, Division, Location
+from connections.providers.square import oauth
 from connections.sandbox.app import Sandbox
 from connections.sandbox.exact.apps import Limits
 from mappings import reference
 from mappings.models import CustomerMapping, DebtorAccount, Decision, GLMapping, LedgerAccount, VatCode
 from mappings.resolution import NO_TAX
 from mappings.roles import Role
-from sync.models import LaneLocation, SyncLane
+from sync.models import CustomerPolicy, LaneLocation, SyncLane
+from sync.models.lanes import CUSTOMERS
 
 DIVISION = 123456
 REGION = "nl"
 SQUARE_APP, EXACT_APP = "sandbox-square-app", "sandbox-exact-app"
 SECRET = "sandbox-secret"  # noqa: S105 - the sandbox's own, worth nothing elsewhere
 KNOWN_CUSTOMERS = ("Hotel Prinsengracht", "Atelier Vos", "Museum Oud-West")
+
+MUSEUM_PLACE = {"address_line_1": "Kinkerstraat 44", "postal_code": "1053 DX", "locality": "Amsterdam", "country": "NL"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,9 @@ def found(sandbox: Sandbox, *, limits: Limits | None = None) -> list[str]:
     """The vendors' side: applications, a division with its chart. Returns Square customers that Exact knows too."""
     site = sandbox.exact.site(REGION)
     redirect = endpoints.redirect_address
-    site.register_app(EXACT_APP, SECRET, [redirect("exact")], limits=limits, loopback_redirect=True)
+    site.register_app(
+        EXACT_APP, SECRET, [redirect("exact")], limits=limits, loopback_redirect=True, keeps_suppliers=True
+    )
     sandbox.square.register_app(SQUARE_APP, SECRET, [redirect("square")])
     site.add_division(DIVISION, "Koffiehuis Tillbridge BV", registration_number="12345678")
     return [sandbox.square.add_customer(company_name=name)["id"] for name in KNOWN_CUSTOMERS]
@@ -72,7 +78,7 @@ def furnish(
 
 
 def _connect_square(sandbox: Sandbox, label: str) -> Connection:
-    tokens = sandbox.square.issue_tokens(SQUARE_APP)
+    tokens = sandbox.square.issue_tokens(SQUARE_APP, (*oauth.SCOPES, *oauth.WRITE_SCOPES))
     row = Connection.objects.create(
         system=Connection.System.SQUARE, environment=Connection.Environment.LOCAL_SANDBOX, label=f"{label} (Square)",
         client_id=SQUARE_APP, client_secret=SECRET,
@@ -159,3 +165,35 @@ def open_lane(
     for location in Location.objects.filter(connection=square, is_active=True):
         LaneLocation.objects.create(lane=lane, location=location)
     return lane
+
+
+def keep_customers(shop: Shop, *, is_enabled: bool = True, **choices: object) -> SyncLane:
+    """A lane beside the one that books, which keeps the customers of both sides in step."""
+    lane = SyncLane.objects.create(
+        label=shop.lane.label.replace("payments", "customers"), flow=CUSTOMERS, source=shop.square,
+        division=shop.division, go_live=clock.now().date(), is_enabled=is_enabled,
+        due_at=clock.now() if is_enabled else None,
+    )  # fmt: skip
+    CustomerPolicy.objects.create(lane=lane, **choices)
+    return lane
+
+
+def edit_customers(sandbox: Sandbox) -> None:
+    """What people type on the two sides in a quarter of an hour: three edits to pass on, one that both made."""
+    square, books = sandbox.square, sandbox.exact.site(REGION).division(DIVISION)
+    hotel, atelier, museum = (_named(sandbox, name) for name in KNOWN_CUSTOMERS)
+    square.change_customer(hotel, phone_number="+31 20 5550101", given_name="Eva", family_name="Bos")
+    square.change_customer(museum, address=MUSEUM_PLACE, tax_ids={"eu_vat": "12345678"})
+    square.change_customer(atelier, email_address="studio@ateliervos.example")
+    accounts = books.tables["accounts"]
+    for name, columns in (
+        (KNOWN_CUSTOMERS[0], {"PaymentConditionSales": "30", "VATNumber": "NL856240123B01"}),
+        (KNOWN_CUSTOMERS[1], {"Email": "boekhouding@ateliervos.example"}),
+    ):
+        for row in accounts.find("Name", name):
+            accounts.change(row["ID"], **columns, Modified=books.now())
+
+
+def _named(sandbox: Sandbox, name: str) -> str:
+    profiles = sandbox.square.state.customers.values()
+    return str(next(profile["id"] for profile in profiles if profile.get("company_name") == name))

@@ -34,6 +34,7 @@ from sync.admin import shown
 from sync.admin.verbs import DISMISS, RUN, by, tallied
 from sync.models import SyncItem, SyncLane
 from sync.models.clearing import ClearingOpening, ClearingProof
+from sync.models.lanes import BOOKING
 
 if TYPE_CHECKING:
     _Form = forms.ModelForm[ClearingOpening]
@@ -59,11 +60,12 @@ TITLES = {
 def prove_now(request: HttpRequest, rows: QuerySet[SyncLane], reason: str) -> Outcome:
     """A worker does it: it asks Exact."""
     del reason
-    lanes = list(rows)
+    lanes = [lane for lane in rows if lane.books]
+    skipped = [(str(lane), "it keeps customers in step and books nothing") for lane in rows if not lane.books]
     for lane in lanes:
         _ask(lane.pk, by(request))
     goto = list_url(ClearingProof, lane__id__exact=lanes[0].pk) if len(lanes) == 1 else list_url(ClearingProof)
-    return Outcome(done=len(lanes), sentence="A worker compares the clearing account now.", goto=goto)
+    return Outcome(done=len(lanes), skipped=skipped, sentence="A worker compares the clearing account now.", goto=goto)
 
 
 def prove_again(request: HttpRequest, rows: QuerySet[ClearingProof], reason: str) -> Outcome:
@@ -85,6 +87,7 @@ LANE_VERB = ConfirmedAction(
     run=prove_now,
     done="asked for",
     confirms=False,
+    applies=lambda lane: lane.books,
 )
 PROOF_VERB = ConfirmedAction(
     name="again",
@@ -280,7 +283,7 @@ class ClearingOpeningAdmin(BackOfficeAdmin):
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """The lane, where there is but one, and what follows from it."""
-        lanes = list(SyncLane.objects.select_related("division")[:2])
+        lanes = list(SyncLane.objects.filter(flow=BOOKING).select_related("division")[:2])
         only = lanes[0] if len(lanes) == 1 else None
         known = {"lane": only.pk, "currency": only.division.currency, "day": only.go_live} if only else {}
         return {**known, **super().get_changeform_initial_data(request)}

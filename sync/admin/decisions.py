@@ -120,7 +120,7 @@ LANE_PLAN = ConfirmedAction(
     done="opened to plan",
     reversible="There is nothing to undo: an unapproved plan books nothing and holds nothing up.",
     confirms=False,
-    applies=lambda lane: not lane.is_paused,
+    applies=lambda lane: lane.books and not lane.is_paused,
 )
 RUN_APPROVE = ConfirmedAction(
     name="approve",

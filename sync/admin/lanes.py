@@ -24,33 +24,49 @@ from sync import restoring, soundness
 from sync.admin import currencies, shown
 from sync.admin.money import MoneyPage
 from sync.admin.verbs import LANE_VERBS
-from sync.models import LaneLocation, LateArrival, SyncLane, SyncRun
+from sync.models import CustomerLink, CustomerPolicy, LaneLocation, LateArrival, SyncLane, SyncRun
 from sync.models.clearing import ClearingProof
 from sync.models.invoices import InvoiceStanding
+from sync.models.lanes import BOOKING, CUSTOMERS
 from sync.models.reconciliation import Month
 
 if TYPE_CHECKING:
     _Form = forms.ModelForm[SyncLane]
     _Inline = admin.TabularInline[LaneLocation, SyncLane]
+    _Policies = admin.StackedInline[CustomerPolicy, SyncLane]
+    _PolicyForm = forms.ModelForm[CustomerPolicy]
     _FormSet = forms.BaseInlineFormSet[LaneLocation, SyncLane, forms.ModelForm[LaneLocation]]
 else:
     _FormSet = forms.BaseInlineFormSet
     _Form = forms.ModelForm
     _Inline = admin.TabularInline
+    _Policies = admin.StackedInline
+    _PolicyForm = forms.ModelForm
 
 # Which type of journal each field must name. Reference: Exact Journals.Type.
 JOURNAL_TYPES = {"sales_journal": (20, "sales"), "clearing_journal": (12, "bank"), "cash_journal": (10, "cash")}
 
 
 # Lists about one lane, beside its form.
+OF_CUSTOMERS = (("Customers", CustomerLink), ("Runs", SyncRun))
 PAGES = (
     ("Clearing", ClearingProof), ("Months", Month), ("Runs", SyncRun), ("Invoices", InvoiceStanding),
     ("Late arrivals", LateArrival),
 )  # fmt: skip
 
 
+# What a few fields mean on a lane that keeps customers in step.
+OF_A_CUSTOMER_LANE = {
+    "source": "The Square seller whose customers they are. Its consent needs the right to write customers.",
+    "division": "Where the customers' accounts are. Only pinned divisions can be chosen.",
+    "cadence_minutes": "How often both sides are asked what changed: five calls when nothing did.",
+}
+
+
 class LaneForm(_Form):
     """Refuses what Exact would refuse later: journals of another type, or of which the division knows nothing."""
+
+    flow = BOOKING  # of a lane that is being added
 
     class Meta:
         model = SyncLane
@@ -84,6 +100,9 @@ class LaneForm(_Form):
         super().__init__(*args, **kwargs)
         if "order_item" in self.fields:
             self._offer_items()
+        if "label" in self.fields and (self.instance.flow if self.instance.pk else self.flow) == CUSTOMERS:
+            for name, text in OF_A_CUSTOMER_LANE.items():
+                self.fields[name].help_text = text
         for name, (kind, _) in JOURNAL_TYPES.items():
             if name in self.fields:
                 self.fields[name].widget = forms.Select(choices=self._journals(name, kind))
@@ -117,10 +136,18 @@ class LaneForm(_Form):
                 self._check_journal(name, Journal.objects.filter(division=division, code=code).first(), kind, word)
         if cleaned.get("clearing_grouping") == "per_payout" and not cleaned.get("books_payouts"):
             self.add_error("clearing_grouping", "Per payout needs the payouts: tick 'book payouts' too.")
+        if (self.instance.flow if self.instance.pk else self.flow) == CUSTOMERS and self._is_kept_elsewhere(cleaned):
+            sentence = "The customers of this connection are kept in step with this division by another lane already."
+            self.add_error("division", sentence)
         debtor: DebtorAccount | None = cleaned.get("collective_debtor")
         if division and debtor and debtor.division_id != division.pk:
             self.add_error("collective_debtor", f"{debtor} is a customer of another division than {division}.")
         return cleaned
+
+    def _is_kept_elsewhere(self, cleaned: Mapping[str, Any]) -> bool:
+        pair = {"source": cleaned.get("source"), "division": cleaned.get("division"), "flow": CUSTOMERS}
+        others = SyncLane.objects.exclude(pk=self.instance.pk)
+        return None not in pair.values() and others.filter(**pair).exists()
 
     def _check_journal(self, name: str, journal: Journal | None, kind: int, word: str) -> None:
         if journal is None:
@@ -174,13 +201,41 @@ class LocationInline(_Inline):
         return field
 
 
+class PolicyForm(_PolicyForm):
+    def has_changed(self) -> bool:
+        """Choices left as they are offered are choices too."""
+        return not self.instance.pk or super().has_changed()
+
+
+class PolicyInline(_Policies):
+    """How customers are kept in step: one set of choices, always there."""
+
+    model = CustomerPolicy
+    form = PolicyForm
+    can_delete = False
+    min_num = max_num = 1
+    fieldsets = (
+        (None, {"fields": ("direction", "unmapped", "reads_instant_profiles", "registration_in_reference")}),
+        (
+            "Whose word counts",
+            {
+                "fields": ("owner_name", "owner_email", "owner_phone", "owner_address", "owner_vat_number",
+                           "owner_contact", "owner_terms"),
+                "description": "Per field. 'Both': who changed it; when both did, a person decides, and never the last "
+                "one to write. A side that owns a field overwrites what is typed on the other.",
+            },
+        ),
+        ("Accounts made in Exact", {"fields": ("new_condition", "new_classification")}),
+    )  # fmt: skip
+
+
 @admin.register(SyncLane)
 class SyncLaneAdmin(MoneyPage, BackOfficeAdmin):
     form = LaneForm
-    inlines = (LocationInline,)
+    inlines = (LocationInline, PolicyInline)
     confirmed_actions = LANE_VERBS
     list_display = (
-        "label", "flow", "source", "division", "state", "sound", "next_run", "last_run", "waiting", "sales_grouping",
+        "label", "flow", "source", "division", "state", "sound", "next_run", "last_run", "waiting", "grouping",
     )  # fmt: skip
     list_filter = ("is_enabled", "division", "source")
     list_select_related = ("source", "division", "collective_debtor")
@@ -230,8 +285,26 @@ class SyncLaneAdmin(MoneyPage, BackOfficeAdmin):
         ),
     )
 
+    def flow_of(self, request: HttpRequest, obj: SyncLane | None) -> str:
+        """What a lane is for is said by the link that adds it, and stays."""
+        if obj is not None:
+            return obj.flow
+        return CUSTOMERS if request.GET.get("flow") == CUSTOMERS else BOOKING
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        form = super().get_form(request, obj, change=change, **kwargs)
+        flow = self.flow_of(request, obj)
+        return type("LaneFormOfFlow", (form,), {"flow": flow})
+
+    def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
+        return (LocationInline,) if self.flow_of(request, obj) == BOOKING else (PolicyInline,)
+
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """A lane that is only being added has not run, and only a paused one has a reason."""
+        if self.flow_of(request, obj) == CUSTOMERS:
+            when = ("is_enabled", "cadence_minutes", *(() if obj is None else ("next_run",)))
+            paused = ("paused_reason",) if obj is not None and obj.is_paused else ()
+            return ((None, {"fields": ("label", "source", "division")}), ("When", {"fields": (*when, *paused)}))
         hidden = (
             {"next_run", "paused_reason", "sound"} if obj is None else set() if obj.is_paused else {"paused_reason"}
         )
@@ -251,10 +324,12 @@ class SyncLaneAdmin(MoneyPage, BackOfficeAdmin):
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Mapping[str, Any] | None = None
     ) -> HttpResponse:
-        pages = [{"label": "Money", "url": reverse("admin:sync_synclane_money", args=[object_id])}]
+        lane = self.get_object(request, object_id)
+        books = lane is None or lane.books
+        pages = [{"label": "Money", "url": reverse("admin:sync_synclane_money", args=[object_id])}] if books else []
         pages += [
             {"label": label, "url": list_url(model, lane__id__exact=object_id)}
-            for label, model in PAGES
+            for label, model in (PAGES if books else OF_CUSTOMERS)
             if request.user.has_perm(f"sync.view_{model._meta.model_name}")
         ]
         return super().change_view(request, object_id, form_url, {"pages": pages, **(extra_context or {})})
@@ -297,8 +372,14 @@ class SyncLaneAdmin(MoneyPage, BackOfficeAdmin):
             return badge("never", "quiet")
         return link(admin_url(SyncRun, lane.newest_run), shown.run_badge(SyncRun(state=lane.newest_state)))
 
+    @admin.display(description="sales are booked")
+    def grouping(self, lane: SyncLane) -> str:
+        return str(lane.get_sales_grouping_display()) if lane.books else "–"
+
     @admin.display(description="records")
     def waiting(self, lane: SyncLane) -> SafeString:
+        if not lane.books:
+            return link(list_url(CustomerLink, lane__id__exact=lane.pk), "customers")
         return link(shown.items_url(lane=lane.pk, state="waiting"), "waiting records")
 
     def delete_model(self, request: HttpRequest, obj: SyncLane) -> None:
@@ -309,6 +390,10 @@ class SyncLaneAdmin(MoneyPage, BackOfficeAdmin):
 
     def save_model(self, request: HttpRequest, obj: SyncLane, form: Any, change: bool) -> None:
         """Switched on, a lane is due at once. The trail keeps which choices changed."""
+        if not change:
+            obj.flow = self.flow_of(request, None)
+        if not obj.books:
+            obj.go_live = obj.go_live or clock.now().date()  # it books nothing, on no day
         if "adopts" in form.changed_data:
             obj.adopts_since = clock.now() if obj.adopts else None
         if obj.is_enabled and obj.due_at is None:
@@ -324,3 +409,15 @@ class SyncLaneAdmin(MoneyPage, BackOfficeAdmin):
             detail=detail,
         )
         trail.record([fact], at=clock.now())
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+        """The trail keeps which choices of customers changed, too."""
+        super().save_formset(request, form, formset, change)
+        changed = {
+            name: str(one.cleaned_data.get(name)) for one in formset.forms if formset.model is CustomerPolicy
+            for name in one.changed_data
+        }  # fmt: skip
+        if changed and change:
+            lane = form.instance
+            fact = Fact("lane.changed", "lane", lane.pk, lane.label, division=lane.division.code, detail=changed)
+            trail.record([fact], at=clock.now())

@@ -28,6 +28,7 @@ from connections import clock
 from sync.admin import naming, reconciled, timeline
 from sync.admin.verbs import by, each
 from sync.models import SyncLane
+from sync.models.lanes import BOOKING
 from sync.models.reconciliation import Month, Reconciliation
 from sync.reconciliation import months, sheet
 
@@ -61,7 +62,7 @@ COMPARE_VERB = ConfirmedAction(
 def compare_lane(request: HttpRequest, rows: QuerySet[SyncLane], reason: str) -> Outcome:  # noqa: ARG001
     """This month and the last, as every night."""
     today = clock.now().date()
-    for lane in rows.select_related("division"):
+    for lane in rows.filter(flow=BOOKING).select_related("division"):
         for begin, end in months.due_for_nightly([lane], today):
             async_task("sync.tasks.reconcile", lane.division_id, begin.isoformat(), end.isoformat(), by(request),
                        q_options={"task_name": f"reconcile-{lane.division_id}-{begin}"})  # fmt: skip
@@ -77,6 +78,7 @@ LANE_VERB = ConfirmedAction(
     run=compare_lane,
     done="being compared",
     confirms=False,
+    applies=lambda lane: lane.books,
 )
 
 

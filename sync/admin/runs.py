@@ -21,7 +21,7 @@ from connections.models import VendorCall
 from sync.admin import plans, shown, timeline
 from sync.admin.verbs import RUN_VERBS
 from sync.lifecycle import RunState
-from sync.models import Plan, Posting, SyncLane, SyncRun
+from sync.models import CustomerLink, Plan, Posting, SyncLane, SyncRun
 
 # A slice touches its run at each phase and page; after this long without, in real seconds, its worker is gone.
 SILENT_AFTER = timedelta(seconds=90)
@@ -43,6 +43,21 @@ PHASES = {
     "anew": "Looking for decisions that changed",
     "plan": "Writing the plan",
     "send": "Sending what is drafted",
+    "read exact": "Reading customers of Exact",
+    "look": "Looking for customers that went",
+    "create": "Creating accounts in Exact",
+    "link": "Finding who is who",
+    "follow": "Following customers that were merged",
+    "appoint": "Looking who leads each account",
+    "compare": "Comparing both sides",
+    "to exact": "Sending to Exact",
+    "to square": "Sending to Square",
+    "terms": "Showing payment terms at Square",
+    "look again": "Reading what changed meanwhile",
+    "compare again": "Comparing once more",
+    "to exact again": "Sending to Exact",
+    "to square again": "Sending to Square",
+    "count": "Counting",
     "over": "Over",
 }
 COUNTS = (
@@ -50,6 +65,20 @@ COUNTS = (
     ("records_waiting", "waiting for a person"), ("entries_planned", "entries drafted"), ("entries_posted", "booked"),
     ("entries_confirmed", "confirmed in the ledger"), ("entries_refused", "refused"),
 )  # fmt: skip
+# Of a lane that keeps customers in step.
+CUSTOMER_COUNTS = (
+    ("records_read", "read from Square"), ("records_changed", "new or changed"), ("sent_to_exact", "sent to Exact"),
+    ("sent_to_square", "sent to Square"), ("conflicts", "in conflict"), ("records_waiting", "waiting for a person"),
+)  # fmt: skip
+
+
+def counts_of(run: SyncRun) -> tuple[tuple[str, str], ...]:
+    """A plan books nothing itself: the run that carries it out does, and counts it."""
+    if not run.lane.books:
+        return CUSTOMER_COUNTS
+    if not Plan.objects.filter(run=run).exists():
+        return COUNTS
+    return tuple((name, label) for name, label in COUNTS if not name.startswith("entries_"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +92,7 @@ class Progress:
 
 def progress(run: SyncRun, *, now: datetime) -> Progress:
     percent = _percent(run)
-    texts = {name: number(getattr(run, name)) for name, _ in COUNTS}
+    texts = {name: number(getattr(run, name)) for name, _ in counts_of(run)}
     texts |= {f"calls_{system}": number(count) for system, count in _calls(run).items()}
     texts |= {
         "state": run.get_state_display(),
@@ -72,13 +101,6 @@ def progress(run: SyncRun, *, now: datetime) -> Progress:
         "left": _left(run, percent, now),
     }
     return Progress(percent=percent, is_over=not run.is_open, texts=texts)
-
-
-def _counts(run: SyncRun) -> tuple[tuple[str, str], ...]:
-    """A plan books nothing itself: the run that carries it out does, and counts it."""
-    if not Plan.objects.filter(run=run).exists():
-        return COUNTS
-    return tuple((name, label) for name, label in COUNTS if not name.startswith("entries_"))
 
 
 def _percent(run: SyncRun) -> int | None:
@@ -188,11 +210,12 @@ class SyncRunAdmin(DetailAdmin):
             "badge": shown.run_badge(row),
             "because": words.TRIGGERS.get(row.trigger, row.trigger),
             "progress": state,
-            "counts": [(name, state.texts[name], label) for name, label in _counts(row)],
+            "counts": [(name, state.texts[name], label) for name, label in counts_of(row)],
             "progress_url": reverse("admin:sync_syncrun_progress", args=[row.pk]) if row.is_open else "",
             "took": took(row),
             "lane_url": admin_url(SyncLane, row.lane_id),
-            "postings_url": list_url(Posting, run_id=row.pk),
+            "postings_url": list_url(Posting, run_id=row.pk) if row.lane.books else "",
+            "customers_url": "" if row.lane.books else list_url(CustomerLink, lane__id__exact=row.lane_id),
             "calls_url": list_url(VendorCall, run_id=row.pk),
             "audit_url": list_url(AuditEntry, run_id=row.pk),
             "timeline": timeline.of_subject("run", row.pk),

@@ -197,7 +197,7 @@ LANE_VERBS = (
     ConfirmedAction(
         name="run",
         label="Run now",
-        explains="Opens the lane at once: reads what is new in Square and books what is ready.",
+        explains="Opens the lane at once: reads what is new, and books or passes on what is ready.",
         permission=RUN,
         run=run_now,
         done="opened",

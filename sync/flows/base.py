@@ -23,6 +23,7 @@ from mappings.bookkeeping.legs import Document, LegPlan, Line, Problem
 from mappings.bookkeeping.periods import Calendar
 from mappings.bookkeeping.validation import Facts
 from mappings.decisions import Decisions
+from mappings.suggestions import Directory
 from sync import precheck
 from sync.grip import Grip
 from sync.models import LaneLocation, Leg, Posting, Settlement, SyncItem, SyncLane, SyncRun
@@ -57,6 +58,8 @@ class Work:
     planned: set[int] = field(default_factory=set)
     # Legs of an approved plan that is not through yet: nothing else may book or plan them.
     claimed: set[int] = field(default_factory=set)
+    # Who is known in Exact, read once for whoever looks many customers up.
+    directory: Directory | None = None
 
     @cached_property
     def square(self) -> SquareClient:

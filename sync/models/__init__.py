@@ -3,6 +3,7 @@
 from sync.models.alerts import Alert, AlertChannel, AlertLimits, AlertMessage
 from sync.models.clearing import ClearingOpening, ClearingProof, SuspenseCleared
 from sync.models.counts import SourceCount
+from sync.models.customers import CustomerCreation, CustomerLink, CustomerPolicy
 from sync.models.entries import Attachment, ExactOrder, Posting
 from sync.models.invoices import InvoiceStanding
 from sync.models.issues import Issue, Replay
@@ -23,6 +24,9 @@ __all__ = [
     "Beat",
     "ClearingOpening",
     "ClearingProof",
+    "CustomerCreation",
+    "CustomerLink",
+    "CustomerPolicy",
     "Deposit",
     "Difference",
     "ExactOrder",

@@ -11,11 +11,14 @@ from connections.models import Connection, Division, Location
 from mappings.bookkeeping.periods import Policy
 from mappings.models import DebtorAccount
 
+# The flow that writes the books; what concerns entries asks for its lanes alone.
+BOOKING, CUSTOMERS = "payments", "customers"
+
 
 class SyncLane(models.Model):
     """One flow from a source into a division: the cursor, the mutual exclusion and the switch."""
 
-    FLOWS: ClassVar = [("payments", "payments")]
+    FLOWS: ClassVar = [("payments", "payments"), ("customers", "customers")]
     SALES: ClassVar = [("daily_summary", "daily summary"), ("per_payment", "per payment")]
     CLEARING: ClassVar = [("per_day", "per day"), ("per_payout", "per payout")]
     LOST: ClassVar = [("loss", "dispute loss"), ("customer", "receivable of a known customer, else dispute loss")]
@@ -121,6 +124,13 @@ class SyncLane(models.Model):
     class Meta:
         verbose_name = "lane"
         ordering = ["label"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["source", "division"], condition=models.Q(flow="customers"), name="customers_in_step_once",
+                violation_error_message="The customers of this Square connection are kept in step with this division "
+                "by a lane already.",
+            )
+        ]  # fmt: skip
         permissions = [("run_synclane", "Can run a lane"), ("golive_synclane", "Can release what lies before go-live")]
 
     def __str__(self) -> str:
@@ -129,6 +139,11 @@ class SyncLane(models.Model):
     @property
     def is_paused(self) -> bool:
         return bool(self.paused_reason)
+
+    @property
+    def books(self) -> bool:
+        """Whether it turns Square's money into entries; the other flow keeps customers in step."""
+        return self.flow == BOOKING
 
 
 class LaneLocation(models.Model):

@@ -45,6 +45,10 @@ class SyncRun(models.Model):
     entries_posted = models.IntegerField(default=0)
     entries_confirmed = models.IntegerField(default=0)
     entries_refused = models.IntegerField(default=0)
+    # Of a lane that keeps customers in step.
+    sent_to_exact = models.IntegerField(default=0)
+    sent_to_square = models.IntegerField(default=0)
+    conflicts = models.IntegerField(default=0)
 
     class Meta:
         verbose_name = "run"

@@ -23,6 +23,7 @@ from mappings.bookkeeping.proof import Proof
 from mappings.models import GLMapping, Journal, LedgerAccount, VatCode
 from sync import clearing_proof
 from sync.models import Leg, Posting, SyncLane
+from sync.models.lanes import BOOKING
 from sync.reconciliation import entries, judging, reading
 from sync.reconciliation.books import Books, Entry
 from sync.reconciliation.entries import Owner, Sent, Strangers
@@ -60,7 +61,11 @@ class Chart:
     def of(cls, division: Division) -> Chart:
         chart = cls(
             division,
-            list(SyncLane.objects.filter(division=division).select_related("collective_debtor").order_by("pk")),
+            list(
+                SyncLane.objects.filter(division=division, flow=BOOKING)
+                .select_related("collective_debtor")
+                .order_by("pk")
+            ),
         )
         rules = GLMapping.objects.filter(division=division, account__isnull=False).order_by("-effective_from", "pk")
         for code, role in rules.values_list("account__code", "role"):

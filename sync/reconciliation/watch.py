@@ -10,6 +10,7 @@ from django.db.models import F
 
 from connections import clock
 from connections.models import Division
+from sync.models.lanes import BOOKING
 from sync.models.reconciliation import Month, Reconciliation
 from sync.reconciliation import keeping, making, months
 from sync.reconciliation.figures import Finding
@@ -38,8 +39,8 @@ def due_tonight() -> Iterator[tuple[Division, list[tuple[date, date]]]]:
     Each is a task of its own: the rate governor may let one wait for a minute.
     """
     today = clock.now().date()
-    for division in Division.objects.filter(lanes__isnull=False, held_reason="").distinct():
-        yield division, months.due_for_nightly(division.lanes.all(), today)
+    for division in Division.objects.filter(lanes__flow=BOOKING, held_reason="").distinct():
+        yield division, months.due_for_nightly(division.lanes.filter(flow=BOOKING), today)
 
 
 def watch_oldest(division: Division) -> Month | None:

@@ -8,14 +8,14 @@ from __future__ import annotations
 import argparse
 import sys
 
-from tests.benchmarks import audit, results, sheets, stage, suggested, webhooks, whole
+from tests.benchmarks import audit, customers, results, sheets, stage, suggested, webhooks, whole
 
 SIZES = (1_000, 10_000)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="1,000 payments and 100,000 audit entries")
+    parser.add_argument("--quick", action="store_true", help="1,000 payments, 1,000 customers, 100,000 audit entries")
     parser.add_argument("--entries", type=int, default=0, help=f"audit entries, instead of {audit.ENTRIES:,}")
     parser.add_argument("--audit-only", action="store_true", help="the audit trail and nothing else")
     asked = parser.parse_args()
@@ -36,11 +36,20 @@ def _booking(*, is_quick: bool) -> list[results.Row]:
     for payments in sizes:
         print(f"{payments:,} payments of {stage.DAYS} days, all kinds: booked in one run; planned, then posted")
     print("Customer mappings from a spreadsheet: checked, written, taken back")
+    people = customers.QUICK if is_quick else customers.SIZE
+    print(f"{people:,} customers kept in step in both directions")
     print("Each in a fresh data folder, the vendors in processes of their own. This takes minutes.", flush=True)
     measured = stage.measure_all(wanted)
     months = stage.measure_months(sizes)
     imported = sheets.rows(is_quick=is_quick)
-    return [*results.rows(measured), *whole.rows(months), *imported, *suggested.rows(), *webhooks.rows()]
+    return [
+        *results.rows(measured),
+        *whole.rows(months),
+        *imported,
+        *suggested.rows(),
+        *webhooks.rows(),
+        *customers.rows(people),
+    ]
 
 
 if __name__ == "__main__":

@@ -258,7 +258,7 @@ def test_a_lane_leads_to_its_lists(shop: Shop, anna: Client) -> None:
 def test_the_menu_is_in_groups_and_leaves_out_what_is_read_from_a_plan(shop: Shop, anna: Client) -> None:
     menu = anna.get("/admin/").context["app_list"]
     groups = {app["name"]: [model["object_name"] for model in app["models"]] for app in menu}
-    assert list(groups)[:5] == ["Bookings", "Months and reports", "Lanes and runs", "Mappings", "As read from Exact"]
+    assert list(groups)[:4] == ["Bookings", "Months and reports", "Customers", "Lanes and runs"]
     assert groups["Lanes and runs"] == ["SyncLane", "SyncRun"]
     shown = [name for names in groups.values() for name in names]
     assert len(shown) == len(set(shown))

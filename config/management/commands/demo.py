@@ -76,6 +76,7 @@ class Command(BaseCommand):
         self._say(f"{calls['exact']} calls to Exact, {calls['square']} to Square; {time.monotonic() - began:.0f} s.")
         if run.state != "done" or not found.is_clean:
             raise CommandError(f"The books do not tie, or the run did not end well: {run.state}. {run.sentence}")
+        self._keep_customers(shop, sandbox)
         if not once:
             self._serve(stack)
 
@@ -91,9 +92,19 @@ class Command(BaseCommand):
         self._say(f"{made} and {len(month.payouts)} payouts {places}")
         return shops.furnish(sandbox, go_live=month.days[0], customers=customers)
 
+    def _keep_customers(self, shop: Shop, sandbox: Sandbox) -> None:
+        """A lane beside the one that books; then people edit customers on both sides, two of them the same field."""
+        lane = shops.keep_customers(shop)
+        self._watch(actions.run_now(lane, by="demo"))
+        shops.edit_customers(sandbox)
+        run = self._watch(actions.run_now(lane, by="demo"))
+        self._say(f"Customers kept in step: {run.sentence}")
+
     def _book(self, shop: Shop) -> SyncRun:
         """Press the button a bookkeeper would press, and watch the workers."""
-        run = actions.run_now(shop.lane, by="demo")
+        return self._watch(actions.run_now(shop.lane, by="demo"))
+
+    def _watch(self, run: SyncRun) -> SyncRun:
         give_up = time.monotonic() + PATIENCE
         shown = ""
         while run.is_open:

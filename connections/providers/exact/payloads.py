@@ -96,7 +96,9 @@ class VATCode:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A relation. Only `status` C can be sold to. `receivables` is the GUID of its own AR account, "" for none."""
+    """A relation. Only `status` C can be sold to. `receivables` is the GUID of its own AR account, "" for none;
+    `main_contact` that of a contact.
+    """
 
     id: str
     code: str
@@ -117,6 +119,9 @@ class Account:
     vat_code: str
     is_blocked: bool
     modified_at: datetime | None
+    address2: str = ""
+    is_supplier: bool = False
+    main_contact: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,7 +120,7 @@ ADDRESSES = Resource(
     ("ID", "Account", "Type", *_LINES, "Postcode", "City", "State", "Country", "Phone", "Main"),
     address,
 )
-RELATIONS = Resource("crm/Accounts", (*resources.ACCOUNTS.select, "IsSupplier"), relation)
+RELATIONS = Resource("crm/Accounts", resources.ACCOUNTS.select, relation)
 
 
 # -- looked up in Exact

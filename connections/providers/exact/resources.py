@@ -144,6 +144,9 @@ def account(row: Row) -> Account:
         vat_code=trimmed(reader, "SalesVATCode"),
         is_blocked=reader.optional_flag("Blocked"),
         modified_at=wall_clock(reader, "Modified"),
+        address2=reader.optional_text("AddressLine2"),
+        is_supplier=reader.optional_flag("IsSupplier"),
+        main_contact=guid(reader, "MainContact"),
     )
 
 
@@ -327,6 +330,7 @@ ACCOUNTS = Resource(
         "ChamberOfCommerce",
         "SearchCode",
         "AddressLine1",
+        "AddressLine2",
         "Postcode",
         "City",
         "Country",
@@ -336,6 +340,8 @@ ACCOUNTS = Resource(
         "SalesVATCode",
         "Blocked",
         "Modified",
+        "IsSupplier",
+        "MainContact",
     ),
     account,
 )

@@ -1,7 +1,8 @@
 """Square's answers: the JSON in them, or the one error that says what to do.
 
-Reference: square.md 1.6, 1.7, 2.3. Every call of ours is a read, so a fault on Square's side (5xx, with an envelope or
-without) is `NoAnswer`: ask again. The OAuth endpoints have error shapes of their own.
+Reference: square.md 1.6, 1.7, 2.3. A fault on Square's side (5xx, with an envelope or without) is `NoAnswer`: a read is
+asked again, a write carries the version of what it changes, so that done twice it is refused. The OAuth endpoints have
+error shapes of their own.
 """
 
 from __future__ import annotations
@@ -72,8 +73,11 @@ def said(answer: Answer) -> Said:
         document = decode(answer.body)
     except ValueError:
         return Said()
-    if not isinstance(document, Mapping):
-        return Said()
+    return said_in(document) if isinstance(document, Mapping) else Said()
+
+
+def said_in(document: Mapping[str, Any]) -> Said:
+    """The same of one part of a bulk answer."""
     errors = document.get("errors")
     if isinstance(errors, list) and errors and isinstance(errors[0], Mapping):
         first = errors[0]

@@ -1,4 +1,5 @@
-"""Reading a Square account. Reading only: the table of operations is the one way out, and it holds no write.
+"""Reading a Square account, and writing its customers. The table of operations is the one way out, and holds no other
+write.
 
 Records come raw, as decoded JSON with exact numbers, so that one unreadable record does not lose its page;
 `payloads` reads them. All methods raise the errors of `providers.errors`.
@@ -11,6 +12,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from http import HTTPStatus
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
@@ -23,6 +25,7 @@ from connections.providers.square import answers
 SYSTEM = "square"
 VERSION = "2025-08-20"
 # Searches are POST and still reads. Payments, refunds and payouts have no line here but GET, and never get one.
+# `WRITES` are the only lines that change anything at the seller: customers and what is attached to them.
 OPERATIONS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "payments.list": ("GET", "/v2/payments"),
@@ -42,6 +45,10 @@ OPERATIONS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "customers.search": ("POST", "/v2/customers/search"),
         "customers.retrieve": ("POST", "/v2/customers/bulk-retrieve"),
         "customers.read": ("GET", "/v2/customers/{id}"),
+        "customers.update": ("POST", "/v2/customers/bulk-update"),
+        "attributes.list": ("GET", "/v2/customers/custom-attribute-definitions"),
+        "attributes.define": ("POST", "/v2/customers/custom-attribute-definitions"),
+        "attributes.set": ("POST", "/v2/customers/custom-attributes/bulk-upsert"),
         "locations.list": ("GET", "/v2/locations"),
         "locations.read": ("GET", "/v2/locations/{id}"),
         "merchants.list": ("GET", "/v2/merchants"),
@@ -49,6 +56,7 @@ OPERATIONS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "token.status": ("POST", "/oauth2/token/status"),
     }
 )
+WRITES = frozenset(("customers.update", "attributes.define", "attributes.set"))
 # Before Square existed. Without a begin_time the lists look back one year from now by *creation*, and would miss a
 # change to an older payment. Reference: square.md 3.1 (the trap).
 BEGINNING = "2009-01-01T00:00:00Z"
@@ -57,6 +65,11 @@ ORDERS_PAGE = 500
 INVOICES_PAGE = 200
 ORDERS_LOCATIONS = 10
 BATCH = 100
+# Reference: Square docs, customer-custom-attributes-api: a bulk upsert takes 1 to 25 values.
+ATTRIBUTES_BATCH = 25
+TEXT_SCHEMA = "https://developer-production-s.squarecdn.com/schemas/v1/common.json#squareup.common.String"
+# How a customer that changed meanwhile is answered is not published. Reference: square.md 1.6.
+STALE = frozenset(("CONFLICT", "VERSION_MISMATCH"))
 EXPIRED_CURSOR = "INVALID_CURSOR"
 # No record of Square nests half as deep; writing down a much deeper one would end in a RecursionError.
 DEEPEST = 50
@@ -140,10 +153,16 @@ class SquareClient:
             asked = {"location_ids": list(locations), "query": query, "limit": ORDERS_PAGE}
             yield from self._paged("orders.search", "orders", body=asked)
 
-    def search_customers(self, *, updated_from: datetime, updated_to: datetime) -> Iterator[Page]:
-        """Customers changed in the window. Square cannot sort by change, so the list may shift while it is read."""
-        window = {"start_at": _written(updated_from), "end_at": _written(updated_to)}
-        query = {"filter": {"updated_at": window}, "sort": {"field": "CREATED_AT", "order": "ASC"}}
+    def search_customers(
+        self, *, updated_from: datetime, updated_to: datetime, created_from: datetime | None = None
+    ) -> Iterator[Page]:
+        """Customers changed in the window, oldest first. Square cannot sort by change, so the list may shift while it
+        is read. `created_from`: where a reading that was cut off goes on.
+        """
+        wanted: dict[str, Any] = {"updated_at": {"start_at": _written(updated_from), "end_at": _written(updated_to)}}
+        if created_from:
+            wanted["created_at"] = {"start_at": _written(created_from)}
+        query = {"filter": wanted, "sort": {"field": "CREATED_AT", "order": "ASC"}}
         return self._paged("customers.search", "customers", body={"query": query, "limit": PAGE})
 
     def orders(self, order_ids: Iterable[str]) -> dict[str, Row]:
@@ -165,6 +184,36 @@ class SquareClient:
                 if one and one.has("customer"):
                     found[asked] = one.record("customer").data
         return found
+
+    def update_customers(self, changes: Mapping[str, Row]) -> dict[str, Row | Refused]:
+        """Sparse updates by id, a hundred at most: the profile as it is then, or why not. None clears a member.
+
+        Each change should carry the `version` it was made in sight of: without one the last write wins.
+        """
+        answer = self._ask("customers.update", body={"customers": dict(changes)})
+        responses = Reader(answer, "answer").optional_record("responses")
+        return {key: _one_of(responses, key, "customer") for key in changes}
+
+    def attribute_keys(self) -> frozenset[str]:
+        """The custom attributes of customers that are defined."""
+        pages = self._paged("attributes.list", "custom_attribute_definitions", params={"limit": str(PAGE)})
+        return frozenset(str(row.get("key")) for page in pages for row in page.records)
+
+    def define_attribute(self, key: str, *, name: str, description: str) -> None:
+        """A text that the seller sees on each customer and cannot change."""
+        definition = {
+            "key": key, "name": name, "description": description, "visibility": "VISIBILITY_READ_ONLY",
+            "schema": {"$ref": TEXT_SCHEMA},
+        }  # fmt: skip
+        self._ask("attributes.define", body={"custom_attribute_definition": definition})
+
+    def set_attribute(self, key: str, values: Mapping[str, str]) -> dict[str, Row | Refused]:
+        """The attribute of each customer, 25 at most: as it is then, or why not."""
+        asked = {
+            who: {"customer_id": who, "custom_attribute": {"key": key, "value": text}} for who, text in values.items()
+        }
+        responses = Reader(self._ask("attributes.set", body={"values": asked}), "answer").optional_record("values")
+        return {who: _one_of(responses, who, "custom_attribute") for who in values}
 
     def payment(self, payment_id: str) -> Row:
         return self._one("payments.read", "payment", payment_id)
@@ -298,6 +347,17 @@ class SquareClient:
             "Square-Version": self.version,
         }
         return headers if content is None else {**headers, "Content-Type": "application/json"}
+
+
+def _one_of(responses: Reader | None, key: str, name: str) -> Row | Refused:
+    """One part of a bulk answer. What is missing of it counts as refused: nothing says that it was done."""
+    part = responses.optional_record(key) if responses else None
+    if part and part.has(name):
+        return part.record(name).data
+    told = answers.said_in(part.data if part else {})
+    where = f" of {told.field}" if told.field else ""
+    sentence = f"Square refused the change{where} ({told.code or 'without saying why'})."
+    return Refused(sentence, status=HTTPStatus.OK, code=told.code, field=told.field)
 
 
 def _filled(path: str, identifier: str) -> str:

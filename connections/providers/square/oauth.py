@@ -30,6 +30,8 @@ SCOPES = (
     "DISPUTES_READ",
     "INVOICES_READ",
 )
+# Asked for too. Only lanes that keep customers in step need it: a consent without it is complete for the others.
+WRITE_SCOPES = ("CUSTOMERS_WRITE",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ class SquareTokens:
 
 
 def authorize_url(
-    base_url: str, *, client_id: str, redirect_uri: str, state: str, scopes: Iterable[str] = SCOPES
+    base_url: str, *, client_id: str, redirect_uri: str, state: str, scopes: Iterable[str] = (*SCOPES, *WRITE_SCOPES)
 ) -> str:
     """Where to send the browser. `session=false` makes the seller sign in: nobody connects a wrong account."""
     asked = {

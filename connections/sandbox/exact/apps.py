@@ -19,6 +19,7 @@ class Limits:
 class App:
     """`scopes` None is all; `crm.accounts` grants managing, `crm.accounts:read` reading.
 
+    `keeps_suppliers` refuses what a link with a till has no business to write: GL accounts, and whoever is a supplier.
     `loopback_redirect` lets a demo without https register an http address of this machine; the vendor does not.
     """
 
@@ -30,6 +31,7 @@ class App:
     loopback_redirect: bool = False
     mandatory_filtering: bool = False
     webhook_secret: str = "sandbox-webhook-secret"  # noqa: S105 - worth nothing anywhere else
+    keeps_suppliers: bool = False
 
     def may(self, scope: str, method: str) -> bool:
         if self.scopes is None or not scope or scope in self.scopes:

@@ -90,9 +90,7 @@ WRITERS: dict[str, Writer] = {
     "crm/Quotations": _order(orders.QUOTATIONS),
     "crm/RejectQuotation": Writer(create=orders.reject),
     "crm/ReopenQuotation": Writer(create=orders.reopen),
-    "crm/Contacts": Writer(
-        masters.create_contact, masters.change("contacts"), masters.delete("contacts", label="Account")
-    ),
+    "crm/Contacts": Writer(masters.create_contact, masters.change_contact, masters.delete("contacts", label="Account")),
     "documents/Documents": Writer(files.create, masters.change("documents"), files.remove),
     "documents/DocumentAttachments": Writer(files.attach, delete=files.detach),
     "financial/GLAccounts": Writer(

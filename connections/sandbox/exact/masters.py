@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -63,7 +64,7 @@ def delete(table: str, *used_in: tuple[str, str], label: str) -> Callable[[Exact
 
 
 def create_account(division: ExactDivision, body: Row) -> Row:
-    known = _free(division, "accounts", body)
+    known = _free(division, "accounts", _checked_relation(division, body))
     status = known.get("Status") or "A"
     return division.add_account(known.pop("Name"), **{**known, "Status": status}, **_derived(status))
 
@@ -76,14 +77,56 @@ def _derived(status: str) -> Row:
 
 
 def change_account(division: ExactDivision, key: str, body: Row) -> None:
+    if "Name" in body and not body["Name"]:
+        raise Rule("mandatory", "Name")
     derived = _derived(body["Status"]) if body.get("Status") else {}
-    change("accounts")(division, key, {**body, **derived})
+    change("accounts")(division, key, {**_checked_relation(division, body), **derived})
+
+
+# A guess: the reference lists no lengths, and not what a longer text is answered with.
+_LENGTHS = {
+    "Name": 50, "Email": 100, "Phone": 30, "AddressLine1": 60, "AddressLine2": 60, "Postcode": 20, "City": 30,
+    "SearchCode": 20, "VATNumber": 30,
+}  # fmt: skip
+_EMAIL = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+")
+_VAT_NUMBER = re.compile(r"[A-Z]{2}[0-9A-Z+*]{2,13}")
+_NOWHERE = frozenset(("ZZ", "XX", "UK", "EL", "EU"))
+
+
+def _checked_relation(division: ExactDivision, body: Row) -> Row:
+    """# Reference: section 6, "Invalid: Email []"; the other rules are guesses in the same form."""
+    for name, longest in _LENGTHS.items():
+        if len(body.get(name) or "") > longest:
+            raise Rule("invalid", name)
+    if body.get("Email") and not _EMAIL.fullmatch(body["Email"]):
+        raise Rule("invalid", "Email")
+    if body.get("VATNumber") and not _VAT_NUMBER.fullmatch(body["VATNumber"]):
+        raise Rule("invalid", "VATNumber")
+    checks.payment_condition(division, body.get("PaymentConditionSales"))
+    if not body.get("Country"):
+        return body
+    country = body["Country"].strip()
+    if not re.fullmatch("[A-Z]{2}", country) or country in _NOWHERE:
+        raise Rule("reference", "Country")
+    return {**body, "Country": f"{country:<3}"}
 
 
 def create_contact(division: ExactDivision, body: Row) -> Row:
+    """A guess: an account's first contact becomes its main contact."""
     account = checks.account(division, body["Account"])
-    full = " ".join(part for part in (body.get("FirstName"), body.get("MiddleName"), body.get("LastName")) if part)
-    return division.add("contacts", **{**body, "FullName": full, "AccountName": account["Name"]})
+    made = division.add("contacts", **{**body, "FullName": _full_name(body), "AccountName": account["Name"]})
+    if not account.get("MainContact"):
+        division.tables["accounts"].change(account["ID"], MainContact=made["ID"])
+    return made
+
+
+def change_contact(division: ExactDivision, key: str, body: Row) -> None:
+    held = division.tables["contacts"].get(key) or {}
+    change("contacts")(division, key, {**body, "FullName": _full_name({**held, **body})})
+
+
+def _full_name(body: Row) -> str:
+    return " ".join(part for part in (body.get("FirstName"), body.get("MiddleName"), body.get("LastName")) if part)
 
 
 def create_address(division: ExactDivision, body: Row) -> Row:

@@ -219,6 +219,7 @@ def _create(call: Call, division: ExactDivision) -> Response:
     if (known.create or known.create_for) is None or call.key is not None:
         raise Gone(f"POST is not supported for {call.endpoint.path}.")
     given = body.read(call.endpoint, call.request.body, "POST", call.site.zone)
+    _keeps_suppliers(call, given)
     row = known.create(division, given) if known.create else known.create_for(call, division, given)  # type: ignore[misc]
     full = "return=representation" in call.request.headers.get("prefer", "") or call.endpoint.path not in TERSE
     blank = None if full else frozenset(call.endpoint.keys)
@@ -231,8 +232,9 @@ def _change(call: Call, division: ExactDivision) -> Response:
     writer = WRITERS[call.endpoint.path].change
     if writer is None or call.key is None:
         raise Gone(f"PUT is not supported for {call.endpoint.path}.")
-    _row(call)
-    writer(division, _key(call), body.read(call.endpoint, call.request.body, "PUT", call.site.zone))
+    given = body.read(call.endpoint, call.request.body, "PUT", call.site.zone)
+    _keeps_suppliers(call, given, _row(call))
+    writer(division, _key(call), given)
     return Response.empty(204)
 
 
@@ -240,6 +242,20 @@ def _delete(call: Call, division: ExactDivision) -> Response:
     writer = WRITERS[call.endpoint.path].delete
     if writer is None or call.key is None:
         raise Gone(f"DELETE is not supported for {call.endpoint.path}.")
-    _row(call)
+    _keeps_suppliers(call, {}, _row(call))
     writer(division, _key(call))
     return Response.empty(204)
+
+
+def _keeps_suppliers(call: Call, given: Row, held: Row | None = None) -> None:
+    """No switch of the vendor's: it is how a test sees that a link with a till never writes what it must not."""
+    if not call.app.keeps_suppliers:
+        return
+    if call.endpoint.path == "financial/GLAccounts":
+        raise Forbidden("Forbidden - this application does not write G/L accounts.")
+    accounts = [given, held or {}] if call.endpoint.path == "crm/Accounts" else []
+    if call.endpoint.path in ("crm/Contacts", "crm/Addresses") and call.division is not None:
+        named = [row["Account"] for row in (given, held or {}) if row.get("Account")]
+        accounts = [call.division.tables["accounts"].get(key) or {} for key in named]
+    if any(row.get("IsSupplier") or row.get("Status") in ("A", "S", "P") for row in accounts):
+        raise Forbidden("Forbidden - this application writes customers only.")

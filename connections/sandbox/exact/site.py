@@ -70,6 +70,7 @@ class ExactSite:
         loopback_redirect: bool = False,
         mandatory_filtering: bool = False,
         webhook_secret: str = App.webhook_secret,
+        keeps_suppliers: bool = False,
     ) -> App:
         """`scopes`: "all", or names such as `crm.accounts` (manage) and `crm.accounts:read`."""
         app = App(
@@ -81,6 +82,7 @@ class ExactSite:
             loopback_redirect,
             mandatory_filtering,
             webhook_secret,
+            keeps_suppliers,
         )
         self.apps[app.client_id] = app
         return app

@@ -138,6 +138,21 @@ def _merge_customers(square: SquareSandbox, arguments: Arguments) -> object:
     return square.merge_customers(_needed(arguments, "first"), _needed(arguments, "second"), at=_at(arguments))
 
 
+def _add_customer(square: SquareSandbox, arguments: Arguments) -> object:
+    """`{"creation_source"?, "at"?, "company_name"?, ...}`: members of a Customer."""
+    return square.add_customer(at=_at(arguments), **arguments)
+
+
+def _change_customer(square: SquareSandbox, arguments: Arguments) -> object:
+    """`{"customer_id", "at"?, ...}`: members of a Customer; null clears."""
+    return _called(square.change_customer, _needed(arguments, "customer_id"), at=_at(arguments), **arguments)
+
+
+def _remove_customer(square: SquareSandbox, arguments: Arguments) -> object:
+    square.remove_customer(_needed(arguments, "customer_id"))
+    return {}
+
+
 def _settings(square: SquareSandbox, arguments: Arguments) -> object:
     """`{"fee_delay"?, "listing_lag"?}` in seconds, `{"gross_settlement"?, "payout_currency_code"?}` true or false;
     answers what holds now."""
@@ -194,6 +209,9 @@ ACTIONS: dict[str, Callable[[SquareSandbox, Arguments], object]] = {
     "change_payment": _change_payment,
     "change_order": _change_order,
     "merge_customers": _merge_customers,
+    "add_customer": _add_customer,
+    "change_customer": _change_customer,
+    "remove_customer": _remove_customer,
     "settings": _settings,
     "state": _state,
     "revoke": _revoke,

@@ -24,7 +24,7 @@ def add(state: State, *, at: datetime, creation_source: str, fields: Json) -> Js
         "id": state.ids.customer(),
         "created_at": times.trimmed(at),
         "updated_at": times.whole(at),
-        **{name: value for name, value in fields.items() if value not in ("", None)},
+        **{name: value for name, value in fields.items() if value not in ("", None, {})},
         "preferences": {"email_unsubscribed": False},
         "creation_source": creation_source,
         "version": 0,
@@ -38,13 +38,23 @@ def add(state: State, *, at: datetime, creation_source: str, fields: Json) -> Js
 def change(state: State, customer_id: str, *, at: datetime, fields: Json) -> Json:
     """Members given as None are cleared. The version rises."""
     profile = state.customers[customer_id]
-    profile.update(fields)
-    for name in [name for name, value in profile.items() if value is None]:
-        del profile[name]
+    for name, value in fields.items():
+        part = profile.get(name)
+        profile[name] = {**part, **value} if isinstance(value, dict) and isinstance(part, dict) else value
+    _clear(profile)
     profile["version"] += 1
     profile["updated_at"] = times.whole(at)
     state.note("customer.updated", "customer", customer_id, profile)
     return profile
+
+
+def _clear(profile: Json) -> None:
+    """Members that are None go, and parts of which nothing is left."""
+    for name, value in list(profile.items()):
+        if isinstance(value, dict):
+            _clear(value)
+        if value is None or value == {}:
+            del profile[name]
 
 
 def merge(state: State, first: str, second: str, *, at: datetime) -> Json:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import date
 
 from connections.sandbox.log import RequestLog
-from connections.sandbox.square import bank, directory, endpoints, hooks
+from connections.sandbox.square import attributes, bank, directory, endpoints, hooks, profiles
 from connections.sandbox.square.calls import Call, route
 from connections.sandbox.square.cursors import Cursors
 from connections.sandbox.square.errors import LegacyError, SquareError, answer, invalid
@@ -38,6 +38,14 @@ HANDLERS: dict[str, Callable[[Call], Json]] = {
     "POST /v2/customers/search": directory.search_customers,
     "POST /v2/customers/bulk-retrieve": directory.bulk_retrieve_customers,
     "GET /v2/customers/{customer_id}": directory.get_customer,
+    "POST /v2/customers": profiles.create_customer,
+    "POST /v2/customers/bulk-update": profiles.bulk_update_customers,
+    "PUT /v2/customers/{customer_id}": profiles.update_customer,
+    "DELETE /v2/customers/{customer_id}": profiles.delete_customer,
+    "GET /v2/customers/custom-attribute-definitions": attributes.list_definitions,
+    "POST /v2/customers/custom-attribute-definitions": attributes.create_definition,
+    "POST /v2/customers/custom-attributes/bulk-upsert": attributes.bulk_upsert,
+    "GET /v2/customers/{customer_id}/custom-attributes": attributes.list_attributes,
     "GET /v2/locations": directory.list_locations,
     "GET /v2/locations/{location_id}": directory.get_location,
     "GET /v2/merchants": directory.list_merchants,

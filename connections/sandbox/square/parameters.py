@@ -47,7 +47,8 @@ def _parameter(name: str, text: str, kind: str) -> Any:
 
 
 def checked_body(request: Request, name: str) -> Json:
-    """The body as an object of that schema; members that are null count as absent. Raises `SquareError`."""
+    """The body as an object of that schema. Members that are null count as absent, but where an update is sparse they
+    are kept: there they clear. Raises `SquareError`."""
     kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
     if kind != "application/json":
         raise SquareError(415, "UNSUPPORTED_MEDIA_TYPE", f"Content type `{kind}` is not supported.")
@@ -69,6 +70,8 @@ def _object(data: Json, name: str, path: str) -> Json:
             raise invalid("UNKNOWN_BODY_PARAMETER", f"Unknown body parameter `{field}`.", field=field)
         if value is not None:
             result[key] = _value(value, facts["properties"][key], field)
+        elif facts.get("sparse"):
+            result[key] = None
     for key in facts.get("required", []):
         if key not in result:
             field = f"{path}.{key}" if path else key
@@ -83,6 +86,8 @@ def _value(value: Any, kind: Any, field: str) -> Any:
             raise invalid("VALUE_TOO_LONG", f"Field must not be longer than {longest} characters.", field=field)
     if kind.startswith("["):
         return _array(value, kind[1:-1], field)
+    if kind.startswith("{"):
+        return {key: _value(item, kind[1:-1], f"{field}.{key}") for key, item in _plain(value, "object", field).items()}
     if kind.startswith("enum:"):
         return _check_enum(value, kind.removeprefix("enum:"), field)
     if kind in _TYPES:

@@ -55,6 +55,12 @@ class State:
     customers: dict[str, Json] = field(default_factory=dict)
     # Customer id -> the profile it was merged into.
     merged: dict[str, str] = field(default_factory=dict)
+    # Idempotency key -> (digest of the body, profile id); what a stale version is answered with, 409 or 400.
+    created: dict[str, tuple[str, str]] = field(default_factory=dict)
+    stale_status: int = 409
+    # Definitions of custom attributes by key; (customer id, key) -> attribute.
+    definitions: dict[str, Json] = field(default_factory=dict)
+    attributes: dict[tuple[str, str], Json] = field(default_factory=dict)
     payments: Collection = field(default_factory=Collection)
     orders: Collection = field(default_factory=Collection)
     refunds: Collection = field(default_factory=Collection)

@@ -18,7 +18,7 @@ from connections.providers.errors import (
     VendorError,
 )
 from connections.providers.square import client as square
-from connections.providers.square.client import OPERATIONS, SquareClient
+from connections.providers.square.client import OPERATIONS, WRITES, SquareClient
 from tests.connections.providers.doubles import NOW, Tokens, Witness, transport
 
 BASE = "http://127.0.0.1:9400/square"
@@ -211,10 +211,12 @@ def test_the_token_says_what_the_consent_covers() -> None:
     assert responses.calls[0].request.body is None
 
 
-def test_payments_refunds_and_payouts_can_only_be_read() -> None:
-    for method, path in OPERATIONS.values():
+def test_only_customers_are_written_and_payments_refunds_and_payouts_only_read() -> None:
+    for operation, (method, path) in OPERATIONS.items():
         assert method in {"GET", "POST"}
-        assert method == "GET" or path.endswith(("/search", "-retrieve", "/token/status"))
+        is_read = method == "GET" or path.endswith(("/search", "-retrieve", "/token/status"))
+        assert is_read == (operation not in WRITES)
+        assert is_read or path.startswith("/v2/customers/")
         if path.startswith(("/v2/payments", "/v2/refunds", "/v2/payouts")):
             assert method == "GET"
     with pytest.raises(TypeError):

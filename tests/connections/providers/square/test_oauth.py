@@ -43,7 +43,7 @@ def test_the_consent_address_names_the_scopes() -> None:
     address = oauth.authorize_url(BASE, client_id="i", redirect_uri="https://t.test/cb", state="s")
     assert address.startswith(f"{BASE}/oauth2/authorize?")
     asked = dict(parse_qsl(urlsplit(address).query))
-    assert asked["scope"].split() == list(oauth.SCOPES)
+    assert asked["scope"].split() == [*oauth.SCOPES, "CUSTOMERS_WRITE"]
     assert (asked["session"], asked["state"], asked["redirect_uri"]) == ("false", "s", "https://t.test/cb")
 
 

@@ -1,0 +1,1 @@
+"""A customer on both sides: what is compared, whose word counts, and what each side takes. Pure."""
