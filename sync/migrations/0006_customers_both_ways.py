@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('connections', '0003_reference_by_delta'),
-        ('mappings', '0006_customers_both_ways'),
+        ('mappings', '0007_customers_both_ways'),
         ('sync', '0005_counts_at_square'),
     ]
 

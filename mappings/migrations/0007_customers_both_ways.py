@@ -14,7 +14,7 @@ def read_customers_whole(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('mappings', '0005_reference_in_full'),
+        ('mappings', '0006_role_words'),
     ]
 
     operations = [
