@@ -90,7 +90,7 @@ class SheetRow(models.Model):
     class Meta:
         app_label = "mappings"
         ordering = ["id"]
-        indexes = [models.Index(fields=["sheet", "verdict", "id"], name="sheet_row_verdict")]
+        indexes = [models.Index(fields=["sheet", "id"], name="sheet_row_order")]
 
     def __str__(self) -> str:
         return f"line {self.line}: {self.key}"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
@@ -28,7 +28,7 @@ from mappings.models import GLMapping
 from mappings.sheets.applying import Impossible, Stale, Writer
 from mappings.sheets.checking import Checked, Checking
 from mappings.sheets.columns import SUBJECTS
-from mappings.sheets.models import SheetImport, SheetRow, State, Verdict
+from mappings.sheets.models import SheetImport, SheetRow, State
 from mappings.sheets.reading import LARGEST_FILE, UnreadableSheet, is_small, lines
 from mappings.signals import mapping_changed
 
@@ -176,7 +176,7 @@ def _apply(sheet: SheetImport, until: float) -> bool:
     if sheet.done == 0 and (stale := _stale(sheet, writer)):
         _move(sheet, State.APPLYING, State.REFUSED, sentence=stale, finished_at=clock.now())
         return True
-    while chunk := list(_to_do(sheet)[sheet.done : sheet.done + CHUNK]):
+    for chunk in _chunks(sheet, after=sheet.done):
         try:
             writer.write(chunk)
         except (Stale, IntegrityError) as met:
@@ -197,18 +197,26 @@ def _met(met: Exception, chunk: Sequence[SheetRow]) -> str:
 
 
 def _to_do(sheet: SheetImport) -> QuerySet[SheetRow]:
-    return sheet.rows.filter(verdict__in=[Verdict.NEW, Verdict.CHANGED]).order_by("id")
+    """Every line that is kept: those that change nothing are not, and while one is wrong nothing is written."""
+    return sheet.rows.order_by("id")
+
+
+def _chunks(sheet: SheetImport, *, after: int = 0) -> Iterator[list[SheetRow]]:
+    """Some hundred lines at a time, without the first `after`. By key: counting off lines costs more each time."""
+    rows = _to_do(sheet)
+    last = rows.values_list("pk", flat=True)[after - 1] if after else 0
+    while chunk := list(rows.filter(pk__gt=last)[:CHUNK]):
+        yield chunk
+        last = chunk[-1].pk
 
 
 def _stale(sheet: SheetImport, writer: Writer) -> str:
     """Looked at before the first line is written, so that most of what changed meanwhile costs nothing."""
-    begin = 0
-    while chunk := list(_to_do(sheet)[begin : begin + CHUNK]):
+    for chunk in _chunks(sheet):
         try:
             writer.targets(chunk)
         except Stale as met:
             return _met(met, chunk)
-        begin += CHUNK
     return ""
 
 

@@ -62,6 +62,11 @@ class Eyes:
                 return
         raise AssertionError(f"{text!r} is not reached with {most} presses of Tab on {self.page.url}")
 
+    def pass_menu(self) -> None:
+        """By the link that every page begins with."""
+        self.tab_to("Skip to main content", most=3)
+        self.page.keyboard.press("Enter")
+
     def enter(self, text: str) -> None:
         """Go to a link or button and follow it."""
         self.tab_to(text)

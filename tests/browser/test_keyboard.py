@@ -36,9 +36,12 @@ def test_a_waiting_record_is_found_mapped_and_seen_booked_with_the_keyboard_alon
     window.page.keyboard.type(PASSWORD)
     window.enter("Sign in")
 
+    window.pass_menu()
     window.enter("No rule for this tax")
+    window.pass_menu()
     window.enter("2 Mar 2026")
     assert "No rule gives the account for revenue at 13 %" in window.words
+    window.pass_menu()
     window.enter("Add GL mapping")
     window.choose("GL account", "8001")
     window.choose("VAT code", "9 %")
@@ -46,6 +49,7 @@ def test_a_waiting_record_is_found_mapped_and_seen_booked_with_the_keyboard_alon
     queue.work()
 
     window.enter("Records")
+    window.pass_menu()
     window.enter("2 Mar 2026")
     assert "done EUR 11.30 taken" in window.words
     assert waiting.ledger == {"1000": 1130, "8001": -1000, "1501": -130}

@@ -73,7 +73,7 @@ def test_an_entry_left_between_two_states_is_unfinished(world):
 @pytest.mark.processes
 def test_a_schedule_runs_from_the_command_line_and_prints_its_figures():
     command = [sys.executable, "manage.py", "prove", "--schedules", "1", "--seed", "9", "--payments", "10"]
-    ran = subprocess.run(command, cwd=settings.BASE_DIR, capture_output=True, text=True, timeout=60, check=False)
+    ran = subprocess.run(command, cwd=settings.BASE_DIR, capture_output=True, text=True, timeout=300, check=False)
 
     figures = dict(line.rsplit(maxsplit=1) for line in ran.stdout.splitlines()[1:])
     assert (ran.returncode, ran.stderr) == (0, "")

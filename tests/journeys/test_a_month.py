@@ -9,7 +9,7 @@ import pytest
 
 from config.demo import report as reports
 from config.demo.report import Held, Report
-from connections.providers.square.client import OPERATIONS
+from connections.providers.square.client import OPERATIONS, WRITES
 from connections.sandbox.generator import generate
 from sync.models import Posting, SyncItem
 from tests.journeys.shop import ledger_of
@@ -73,10 +73,12 @@ def assert_only_entries_in_the_pinned_division(world: World) -> None:
 
 
 @pytest.mark.accepts("S000-17")
-def test_the_list_of_operations_at_square_holds_no_write():
+def test_the_list_of_operations_at_square_holds_no_write_but_those_of_customers():
     """Reference: Square's searches and bulk reads are POST."""
     writes = {path for method, path in OPERATIONS.values() if method != "GET"}
-    assert writes <= READS_BY_POST | {"/oauth2/token/status"}
+    of_customers = {OPERATIONS[name][1] for name in WRITES}
+    assert writes <= READS_BY_POST | {"/oauth2/token/status"} | of_customers
+    assert all(path.startswith("/v2/customers/") for path in of_customers)
     assert {method for method, path in OPERATIONS.values() if path.startswith(MONEY_PATHS)} == {"GET"}
 
 

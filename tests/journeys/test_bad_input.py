@@ -344,7 +344,7 @@ def test_the_lists_of_mappings_and_the_work_list_flag_what_is_blocked_or_gone(ti
     rule = GLMapping.objects.filter(account__code="8000").first()
     assert "account 8000 is blocked" in words(browser.get(page_of(rule)))
     assert "GL mappings name what is blocked or gone" in work
-    assert "1 customer mappings name what is blocked or gone" in work
+    assert "1 customer mapping names what is blocked or gone" in work
 
 
 # --- what nobody has mapped -----------------------------------------------------------------------------------------

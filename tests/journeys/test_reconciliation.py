@@ -68,8 +68,8 @@ def test_the_table_is_one_a_bookkeeper_reads(booked):
 
     assert code == 0
     assert "EUR revenue" in printed
-    assert [line.split() for line in printed.splitlines() if "EUR output vat" in line] == [
-        ["EUR", "output", "vat", "-4.34", "0.00", "-4.34", "-4.34", "0.00"]
+    assert [line.split() for line in printed.splitlines() if "EUR output VAT" in line] == [
+        ["EUR", "output", "VAT", "-4.34", "0.00", "-4.34", "-4.34", "0.00"]
     ]
     assert "Nothing is left unexplained" in printed
 
