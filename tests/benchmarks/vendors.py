@@ -42,7 +42,7 @@ class Issuer:
     def site(self, _region: str) -> Issuer:
         return self
 
-    def issue_tokens(self, _client_id: str) -> Any:
+    def issue_tokens(self, _client_id: str, _scopes: object = None) -> Any:
         return self.tokens
 
 
