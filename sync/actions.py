@@ -14,6 +14,7 @@ from audit.trail import Fact
 from connections import clock
 from mappings.bookkeeping.correction import Correction
 from mappings.bookkeeping.legs import LegPlan, Problem, ProblemKind
+from mappings.models import CustomerMapping, Decision
 from sync import corrections, engine, restoring, reversal, runs, tasks
 from sync.engine import Move, Outcome, Overtaken
 from sync.flows import FLOWS
@@ -21,6 +22,7 @@ from sync.flows.base import Work
 from sync.grip import Grip
 from sync.lifecycle import ItemState, LegState, PostingState, RunState
 from sync.models import Leg, Posting, SyncItem, SyncLane, SyncRun
+from sync.models.lanes import CUSTOMERS
 from sync.resolving import MAPPING
 from sync.runs import NotNow
 
@@ -107,12 +109,33 @@ def end_adoption(lane: SyncLane, *, by: str) -> None:
 
 def replay_items(items: QuerySet[SyncItem] | Iterable[SyncItem], *, by: str) -> Tally:
     """Let waiting records be resolved and booked again. What is booked already is never booked a second time."""
-    return _each(items, _replay, by=by, trigger="replay")
+    rows = list(_with_lanes(items))
+    make_customers_first(rows, by=by)
+    return _each(rows, _replay, by=by, trigger="replay")
+
+
+def make_customers_first(items: Iterable[SyncItem], *, by: str) -> None:
+    """Open the lanes that make the Exact accounts these records wait for: a sale needs its customer. What waited for
+    an account goes on by itself once it is there.
+    """
+    wanted: dict[tuple[int, int], set[str]] = {}
+    for item in items:
+        if item.state == ItemState.WAITING and item.problem_kind == ProblemKind.UNMAPPED_CUSTOMER:
+            wanted.setdefault((item.lane.division_id, item.lane.source_id), set()).add(item.problem_subject)
+    for (division, source), customers in wanted.items():
+        ordered = CustomerMapping.objects.filter(
+            division=division, merchant=source, square_customer_id__in=customers, status=Decision.CREATE
+        )
+        if ordered.exists():
+            lanes = SyncLane.objects.filter(flow=CUSTOMERS, division=division, source=source, is_enabled=True)
+            run_lanes(lanes.select_related("division__connection", "source"), by=by, trigger="replay")
 
 
 def replay_without_running(items: Iterable[SyncItem], *, by: str) -> Tally:
     """As `replay_items`, for a part of many: whoever calls opens the lanes at the end, once."""
-    return _each(items, _replay, by=by)
+    rows = list(_with_lanes(items))
+    make_customers_first(rows, by=by)
+    return _each(rows, _replay, by=by)
 
 
 def run_lanes(lanes: Iterable[SyncLane], *, by: str, trigger: str) -> Tally:
@@ -275,8 +298,7 @@ def _each(
 ) -> Tally:
     """Do it to each, one transaction a record; one that somebody overtook is skipped, not forced."""
     tally, lanes = Tally(), {}
-    rows = items.select_related("lane__division", "lane__source") if isinstance(items, QuerySet) else items
-    for item in rows:
+    for item in _with_lanes(items):
         try:
             refusal = act(item, by)
         except Overtaken:
@@ -289,6 +311,10 @@ def _each(
     if trigger:
         _ring(lanes.values(), by=by, trigger=trigger, tally=tally)
     return tally
+
+
+def _with_lanes(items: QuerySet[SyncItem] | Iterable[SyncItem]) -> Iterable[SyncItem]:
+    return items.select_related("lane__division", "lane__source") if isinstance(items, QuerySet) else items
 
 
 def _ring(lanes: Iterable[SyncLane], *, by: str, trigger: str, tally: Tally) -> None:

@@ -9,7 +9,8 @@ import pytest
 
 from connections.sandbox.faults import Fault
 from mappings.models import CustomerMapping, Decision
-from sync.models import CustomerCreation, SyncItem
+from sync import actions, replays
+from sync.models import CustomerCreation, SyncItem, SyncRun
 from tests.journeys import quarrel
 from tests.journeys.conftest import Queue, unfurnished
 from tests.journeys.customers import DAMRAK, Register, open_register
@@ -149,6 +150,40 @@ def test_what_waited_for_the_customer_is_booked_once_it_is_created(register, que
 
     assert SyncItem.objects.get(source_id=sale.payment_ids[0]).state == "done"
     assert till.owed_by("Hotel Zon") == 0
+    assert {line["AccountName"] for line in till.world.books.lines() if line["GLAccountCode"] == "1300"} == {
+        "Hotel Zon"
+    }
+
+
+@pytest.mark.accepts("S000-38")
+@pytest.mark.parametrize("together", [True, False])
+def test_a_replay_has_the_customer_made_before_the_records_that_need_it(register, queue, together):
+    """Customer, invoice, payment: a replay opens the lane of customers first, of its own accord."""
+    till = Till(register.world)
+    zon = register.customer(**ZON)
+    CustomerMapping.objects.create(
+        division=register.lane.division, merchant=register.lane.source, square_customer_id=zon, square_name="Hotel Zon",
+        status=Decision.CREATE, effective_from="2020-01-01", decided_by="anna",
+    )  # fmt: skip
+    sale = till.sell(customer_id=zon)
+    till.next_morning()
+    type(register.lane).objects.filter(pk=register.lane.pk).update(is_enabled=True)
+    asked = SyncRun.objects.count()
+
+    with queue.listening():
+        if together:
+            replays.begin(SyncItem.objects.filter(state="waiting"), what="all", by="anna")
+        else:
+            actions.replay_items(SyncItem.objects.filter(state="waiting"), by="anna")
+    with queue.listening():
+        queue.work()
+
+    opened = list(SyncRun.objects.order_by("id")[asked:].values_list("lane__flow", flat=True))
+    assert opened[0] == "customers"
+    assert "payments" in opened
+    queue.work()
+    till.run_after(minutes=1)
+    assert till.item(sale).state == "done"
     assert {line["AccountName"] for line in till.world.books.lines() if line["GLAccountCode"] == "1300"} == {
         "Hotel Zon"
     }

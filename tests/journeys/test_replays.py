@@ -9,6 +9,7 @@ import pytest
 
 from audit.models import AuditEntry
 from connections import clock
+from connections.sandbox.square import TenderSpec
 from mappings.models import GLMapping
 from sync import actions, issues, replays
 from sync.models import Replay, SyncItem
@@ -128,3 +129,60 @@ def test_many_records_chosen_in_the_list_are_replayed_by_a_worker(
     page = browser.post("/admin/sync/syncitem/", data, follow=True)
     assert "0 of 5 records are through." in text_of(page)
     assert worked().done == 5
+
+
+MANY, PER_PAGE, SOME = 120, 50, 15
+
+
+@pytest.fixture
+def crowd(till: Any) -> Any:
+    """More sales than stand on one page of the list wait for a rule, and one other record waits for something else."""
+    for _ in range(MANY):
+        till.sell(tenders=(TenderSpec("cash"),))
+    rules = GLMapping.objects.filter(role="revenue", account__isnull=False)
+    pks = list(rules.values_list("pk", flat=True))
+    GLMapping.objects.filter(pk__in=pks).update(status="conflict")
+    till.next_morning()
+    GLMapping.objects.filter(pk__in=pks).update(status="matched")
+    other = SyncItem.objects.filter(state="waiting").first()
+    SyncItem.objects.filter(pk=other.pk).update(problem_kind="odd_amount")
+    return till
+
+
+@pytest.mark.accepts("S001-34", "S001-35")
+def test_all_that_a_filter_shows_is_counted_replayed_followed_and_cancelled(
+    crowd: Any, browser: Any, queue: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replays, "CHUNK", SOME)
+    kind = SyncItem.objects.exclude(problem_kind="odd_amount").values_list("problem_kind", flat=True).first()
+    filtered = f"/admin/sync/syncitem/?state__exact=waiting&problem_kind__exact={kind}"
+    shown = browser.get(filtered).context["cl"]
+    assert (shown.result_count, len(shown.result_list)) == (MANY - 1, PER_PAGE)
+    chosen = {"action": "replay", "_selected_action": [row.pk for row in shown.result_list], "select_across": "1"}
+
+    page = browser.post(filtered, chosen)
+    assert f"Concerns {MANY - 1} records" in text_of(page)
+    assert "EUR 2,975.00" in text_of(page)
+    with queue.listening():
+        begun = browser.post(filtered, {**chosen, "confirmed": "yes", "count": str(MANY - 1)}, follow=True)
+    assert f"0 of {MANY - 1} records are through." in text_of(begun)
+
+    replay = Replay.objects.get()
+    replays._chunk(replay)
+    page = f"/admin/sync/replay/{replay.pk}/change/"
+    assert f"{SOME} of {MANY - 1} records are through." in text_of(browser.get(page))
+    confirm(browser, f"/admin/sync/replay/{replay.pk}/do/cancel/")
+    queue.work()
+    replay.refresh_from_db()
+    assert (replay.state, replay.done) == ("cancelled", SOME)
+    assert SyncItem.objects.filter(state="waiting").count() == MANY - SOME
+
+    left = browser.get(filtered).context["cl"]
+    chosen["_selected_action"] = [row.pk for row in left.result_list]
+    with queue.listening():
+        browser.post(filtered, {**chosen, "confirmed": "yes", "count": str(left.result_count)})
+    queue.work()
+    assert Replay.objects.first().done == MANY - 1 - SOME
+    crowd.world.run()
+    assert SyncItem.objects.filter(state="waiting").get().problem_kind == "odd_amount"
+    assert crowd.ledger["1000"] == (MANY - 1) * 2500
