@@ -21,7 +21,7 @@ from sync.flows import FLOWS
 from sync.flows.base import Work
 from sync.grip import Grip
 from sync.lifecycle import ItemState, LegState, PostingState, RunState
-from sync.models import Leg, Posting, SyncItem, SyncLane, SyncRun
+from sync.models import ItemEdit, Leg, Posting, SyncItem, SyncLane, SyncRun
 from sync.models.lanes import CUSTOMERS
 from sync.resolving import MAPPING
 from sync.runs import NotNow
@@ -259,9 +259,10 @@ def _look_again(posting: Posting) -> None:
     )
 
 
-def preview(item: SyncItem) -> Preview:
-    """Resolve the record as it would be now, without writing or sending anything."""
+def preview(item: SyncItem, *, tried: ItemEdit | None = None) -> Preview:
+    """Resolve the record as it would be now, without writing or sending anything. `tried`: as if this edit counted."""
     work = Work(lane=item.lane, run=SyncRun(lane=item.lane), grip=Grip(item.lane_id, -1, clock.now()))
+    work.tried = {item.pk: tried} if tried else {}
     stream = next((stream for stream in FLOWS[item.lane.flow].streams(item.lane) if stream.kind == item.kind), None)
     if stream is None:
         raise Impossible(f"The lane does not write any {item.kind}s now: the switch on it is off.")

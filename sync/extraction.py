@@ -14,6 +14,7 @@ from connections import clock
 from connections.providers.errors import NotAuthorised, Refused
 from sync import engine
 from sync.engine import Move, Outcome
+from sync.flows import edited
 from sync.flows.base import Flow, Page, Record, Stream, Work
 from sync.lifecycle import ItemState
 from sync.models import FeedCursor, LaneLocation, SyncItem
@@ -127,17 +128,19 @@ def _kept(work: Work, records: Iterable[Record]) -> tuple[Outcome, int]:
     records = _newest(replace(record, source_id=record.source_id[:LONGEST_ID]) for record in records)
     known = SyncItem.objects.filter(lane=work.lane, source_id__in=[record.source_id for record in records])
     items = {item.source_id: item for item in known.defer("payload")}
-    changed = 0
+    changed, others = 0, []
     for record in records:
         item = items.get(record.source_id)
         if item is None:
             outcome.created.append(_new(work, record))
         elif item.digest != record.digest:
             _change(outcome, item, record)
+            others.append((item, record))
         else:
             continue
         changed += 1
         outcome.facts.append(_read_fact(record, item))
+    edited.overtaken(outcome, others)
     return outcome, changed
 
 

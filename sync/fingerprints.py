@@ -34,7 +34,7 @@ KINDS = ("source", "mappings", "reference", "body")
 # What of a lane decides when and whether it runs, but not what is booked.
 TIMING = frozenset({
     "label", "is_enabled", "paused_reason", "cadence_minutes", "due_at", "adopts", "needs_approval", "four_eyes",
-    "lease_until", "fence",
+    "lease_until", "fence", "edit_limit",
 })  # fmt: skip
 
 

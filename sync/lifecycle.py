@@ -153,6 +153,28 @@ ATTACHMENTS = {
 }
 
 
+class EditState(StrEnum):
+    """What a person says of a record in Square's stead: it waits for a second person, counts, or is over."""
+
+    PROPOSED = "proposed"
+    IN_FORCE = "in_force"
+    # Square changed the record since: what was said of other data is never laid over this.
+    OVERTAKEN = "overtaken"
+    REJECTED = "rejected"
+    WITHDRAWN = "withdrawn"
+
+
+EDITS = {
+    EditState.PROPOSED: {EditState.IN_FORCE, EditState.OVERTAKEN, EditState.REJECTED, EditState.WITHDRAWN},
+    EditState.IN_FORCE: {EditState.OVERTAKEN, EditState.WITHDRAWN},
+    EditState.OVERTAKEN: {EditState.WITHDRAWN},
+    EditState.REJECTED: set(),
+    EditState.WITHDRAWN: set(),
+}
+# The one edit that a record has at a time.
+STANDING_EDITS = (EditState.PROPOSED, EditState.IN_FORCE, EditState.OVERTAKEN)
+
+
 # A link follows what is true on both sides, wherever it came from; what is over begins again as pending.
 LINKS: dict[LinkState, AbstractSet[LinkState]] = {
     **{state: frozenset(LinkState) - {state} for state in LIVE},
@@ -196,6 +218,7 @@ TABLES: Mapping[type[StrEnum], Mapping[Any, AbstractSet[Any]]] = {
     AttachmentState: ATTACHMENTS,
     LinkState: LINKS,
     CreationState: CREATIONS,
+    EditState: EDITS,
 }
 
 

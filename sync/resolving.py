@@ -284,7 +284,11 @@ class _Storing:
         self.outcome.facts.append(engine.item_fact(self.item, after, problem=problem.sentence if problem else ""))
 
     def _fact(self, leg: Leg, state: str, problem: Problem | None, plan: LegPlan | None = None) -> None:
-        detail = {"kind": leg.kind, "problem": problem.sentence} if problem else {"kind": leg.kind}
+        """With the rules that chose its accounts: with the time of the fact they name one version each."""
+        detail: dict[str, Any] = {"kind": leg.kind, "problem": problem.sentence} if problem else {"kind": leg.kind}
+        rules = sorted({line.rule for line in plan.lines if line.rule}) if plan else []
+        if rules:
+            detail["rules"] = rules
         if plan and plan.moved_from:
             detail |= {"own_day": plan.moved_from.isoformat(), "booked_on": plan.date.isoformat()}
         division = self.work.lane.division.code

@@ -79,6 +79,7 @@ class ProblemKind(StrEnum):
     NUMBER_TAKEN = "number_taken"
     DIVISION_HELD = "division_held"
     UNUSABLE = "unusable"
+    EDITED = "edited"
 
 
 @dataclass(frozen=True, slots=True)

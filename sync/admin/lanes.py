@@ -273,7 +273,7 @@ class SyncLaneAdmin(MoneyPage, BackOfficeAdmin):
                 "description": "Journals of the division, as last read from Exact.",
             },
         ),
-        ("Plans", {"fields": ("needs_approval", "four_eyes")}),
+        ("Plans and edits", {"fields": ("needs_approval", "four_eyes", "edit_limit")}),
         ("Customers", {"fields": ("collective_debtor", "unknown_customers")}),
         (
             "Orders",

@@ -5,24 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from audit.adminkit import DetailAdmin, admin_url, exact_filter, link, local_time, pretty_json, range_filter
+from mappings.bookkeeping.edit import KINDS
 from mappings.bookkeeping.legs import LegPlan
-from sync import actions
-from sync.admin import legs, naming, shown, square, timeline
+from sync import actions, edits
+from sync.admin import editing, legs, naming, shown, square, steps, timeline
 from sync.admin.verbs import ITEM_VERBS, stake_of
 from sync.legs import plan_of
-from sync.lifecycle import ItemState
-from sync.models import Leg, SyncItem, SyncLane
+from sync.lifecycle import EditState, ItemState
+from sync.models import ItemEdit, Leg, SyncItem, SyncLane
 
 
 def items_with_reference(term: str) -> Iterable[int]:
@@ -110,12 +111,13 @@ class SyncItemAdmin(DetailAdmin):
         return RecordList
 
     # --- one record ------------------------------------------------------------------------------
-    def detail(self, request: HttpRequest, row: SyncItem) -> Mapping[str, Any]:  # noqa: ARG002
+    def detail(self, request: HttpRequest, row: SyncItem) -> Mapping[str, Any]:
         stored = list(row.legs.select_related("posting").order_by("id"))
         words = _words(
             row, [plan_of(leg) for leg in stored], [(leg.problem_kind, leg.problem_subject) for leg in stored]
         )
         entries = {leg.posting.pk: leg.posting for leg in stored if leg.posting}
+        edit = row.edits.first()
         found = shown.remedy(row.problem_kind)
         return {
             "title": f"{row.get_kind_display().capitalize()} {row.receipt_number or row.source_id}",
@@ -132,12 +134,19 @@ class SyncItemAdmin(DetailAdmin):
             "preview_url": reverse("admin:sync_syncitem_preview", args=[row.pk]),
             "timeline": timeline.of([row.source_id, *(posting.reference for posting in entries.values())], words.ids),
             "raw": pretty_json(row.payload),
+            "edit": _edit(edit),
+            "steps": steps.of(row, stored, edit),
+            "edit_url": _edit_url(request, row),
         }
 
     # --- preview ---------------------------------------------------------------------------------
     def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(self.preview_view)
-        return [path("<int:item_id>/preview/", view, name="sync_syncitem_preview"), *super().get_urls()]
+        pages = (("preview", self.preview_view), ("edit", self.edit_view))
+        own = [
+            path(f"<int:item_id>/{name}/", self.admin_site.admin_view(view), name=f"sync_syncitem_{name}")
+            for name, view in pages
+        ]
+        return [*own, *super().get_urls()]
 
     def preview_view(self, request: HttpRequest, item_id: int) -> HttpResponse:
         """The entries the record would become by the mappings of this moment. Nothing is sent and nothing changes."""
@@ -165,6 +174,78 @@ class SyncItemAdmin(DetailAdmin):
             "problem": words.ids.read(plan.problem.sentence) if plan.problem else "",
         }
         return TemplateResponse(request, "admin/sync/preview.html", context)
+
+    # --- edit ------------------------------------------------------------------------------------
+    def edit_view(self, request: HttpRequest, item_id: int) -> HttpResponse:
+        """The form beside the original; "preview" shows what would be booked, "save" stores the edit."""
+        item: SyncItem = self._row(request, str(item_id))
+        if not request.user.has_perm(editing.EDIT):
+            raise PermissionDenied
+        words = _words(item, (), ())
+        context: dict[str, Any] = {
+            **self.admin_site.each_context(request),
+            "title": f"Edit {item.get_kind_display()} {item.receipt_number or item.source_id}",
+            "opts": self.opts,
+            "original": item,
+            "item": item,
+            "amount": shown.money(item.amount, item.currency),
+            "problem": words.ids.read(item.problem),
+            "item_url": admin_url(SyncItem, item.pk),
+        }
+        try:
+            before = edits.description(item)
+        except actions.Impossible as refusal:
+            return TemplateResponse(request, "admin/sync/editing.html", {**context, "refusal": str(refusal)})
+        form = editing.EditForm(item, before, request.POST or None)
+        status = 200
+        if request.method == "POST":
+            try:
+                if form.is_valid() and request.POST.get("verb") == "save":
+                    return self._save_edit(request, item, form)
+                context |= _tried(item, form) if form.is_valid() else {}
+            except actions.Impossible as refusal:
+                context["objection"] = str(refusal)
+            status = 200 if form.is_valid() and "objection" not in context else 422
+        context |= {
+            "form": form,
+            "parts": list(form.parts()),
+            "too_many_lines": bool(before.lines) and not form.has_lines,
+            "known_taxes": editing.known_taxes(item.lane),
+            "above_limit": edits.needs_approval(item),
+        }
+        return TemplateResponse(request, "admin/sync/editing.html", context, status=status)
+
+    def _save_edit(self, request: HttpRequest, item: SyncItem, form: editing.EditForm) -> HttpResponse:
+        by, reason = request.user.get_username(), form.cleaned_data["reason"]
+        row = edits.propose(item, form.before, form.after, reason=reason, by=by)
+        if row.state == EditState.PROPOSED:
+            messages.success(request, "Your edit waits until somebody else has approved it.")
+        else:
+            messages.success(request, "Edited. The record is on its way to be booked as you said.")
+        return HttpResponseRedirect(admin_url(SyncItem, item.pk))
+
+
+def _tried(item: SyncItem, form: editing.EditForm) -> dict[str, Any]:
+    """What the record would be booked as. Raises `Impossible`."""
+    plan = edits.preview(item, form.before, form.after)
+    problems = [problem for problem in (plan.problem, *(leg.problem for leg in plan.legs)) if problem]
+    words = _words(item, plan.legs, [(problem.kind, problem.subject) for problem in problems])
+    return {
+        "preview": True,
+        "preview_legs": [legs.shown_plan(leg, words) for leg in plan.legs],
+        "preview_problem": words.ids.read(plan.problem.sentence) if plan.problem else "",
+    }
+
+
+def _edit(row: ItemEdit | None) -> dict[str, Any] | None:
+    """The newest edit of the record."""
+    return {"row": row, "badge": editing.state_badge(row), "url": admin_url(ItemEdit, row.pk)} if row else None
+
+
+def _edit_url(request: HttpRequest, item: SyncItem) -> str:
+    """Where it is edited, "" for whoever may not, and for what has nothing to edit."""
+    is_for = item.state == ItemState.WAITING and item.kind in KINDS
+    return reverse("admin:sync_syncitem_edit", args=[item.pk]) if is_for and request.user.has_perm(editing.EDIT) else ""
 
 
 def _words(item: SyncItem, plans: Sequence[LegPlan], causes: Iterable[tuple[str, str]]) -> legs.Words:

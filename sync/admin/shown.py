@@ -80,8 +80,8 @@ REMEDIES: Mapping[ProblemKind, Remedy] = {
         "Map article",
     ),
     ProblemKind.AMBIGUOUS_TAX: Remedy(
-        "Two taxes on one line", "Tillbridge does not guess a VAT code. Put the tax right in Square, or book it in "
-        "Exact by hand and dismiss the record."
+        "Two taxes on one line", "Tillbridge does not guess a VAT code. Edit the record and say which tax it is, put "
+        "it right in Square, or book it in Exact by hand and dismiss the record."
     ),
     ProblemKind.UNREADABLE: Remedy(
         "Record cannot be read", "Kept as it came. Replay it once Square or Tillbridge has been put right."
@@ -95,7 +95,12 @@ REMEDIES: Mapping[ProblemKind, Remedy] = {
     ProblemKind.NO_ORDER: Remedy("Order not there yet", "Nothing to do: it is read again by itself."),
     ProblemKind.NO_LINES: Remedy("Order without lines yet", "Nothing to do: it is read again by itself."),
     ProblemKind.UNBALANCED: Remedy(
-        "Order does not add up", "Compare tenders and lines in Square. Book it by hand, then dismiss the record."
+        "Order does not add up", "Compare tenders and lines in Square. Edit the record so that its lines come to what "
+        "was paid; or book it by hand, then dismiss the record."
+    ),
+    ProblemKind.EDITED: Remedy(
+        "Waits for a decision about an edit", "Approve or reject the edit; one that Square has overtaken is withdrawn, "
+        "or made anew.", "admin:sync_itemedit_changelist", "See edits",
     ),
     ProblemKind.UNSUPPORTED: Remedy(
         "Not booked by Tillbridge", "Book it in Exact by hand, then dismiss the record with the reason."

@@ -6,7 +6,7 @@ from audit import adminkit, words
 from connections import clock
 from connections.models import Connection, Division
 from mappings.models import CustomerMapping, GLMapping, ItemMapping
-from sync.models import Leg, Posting, SyncItem, SyncLane, SyncRun
+from sync.models import ItemEdit, Leg, Posting, SyncItem, SyncLane, SyncRun
 from sync.models.reconciliation import Month, Reconciliation
 
 WORDS = {
@@ -23,6 +23,12 @@ WORDS = {
     "item.released": "record from before go-live released",
     "item.reinstated": "dismissed record taken up again",
     "item.replayed": "record replayed",
+    "item.edited": "edited how it is booked",
+    "item.edit_proposed": "edit proposed, waits for a second person",
+    "item.edit_approved": "edit approved",
+    "item.edit_rejected": "edit rejected",
+    "item.edit_withdrawn": "edit withdrawn",
+    "item.edit_overtaken": "edit counts no more: Square changed the record",
     "leg.waiting": "leg waits",
     "leg.ready": "leg ready to be booked",
     "leg.posting": "leg frozen into an entry",
@@ -94,6 +100,10 @@ WORDS = {
 TONES = {
     "item.waiting": "wait",
     "item.done": "good",
+    "item.edit_proposed": "wait",
+    "item.edit_approved": "good",
+    "item.edit_rejected": "bad",
+    "item.edit_overtaken": "wait",
     "leg.confirmed": "good",
     "leg.refused": "bad",
     "leg.waiting": "wait",
@@ -127,6 +137,7 @@ def install() -> None:
         "item": SyncItem, "leg": Leg, "posting": Posting, "run": SyncRun, "lane": SyncLane, "connection": Connection,
         "division": Division, "glmapping": GLMapping, "customermapping": CustomerMapping,
         "itemmapping": ItemMapping,
+        "itemedit": ItemEdit,
         "month": Month, "reconciliation": Reconciliation,
     }  # fmt: skip
     for name, model in subjects.items():

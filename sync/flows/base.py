@@ -26,7 +26,7 @@ from mappings.decisions import Decisions
 from mappings.suggestions import Directory
 from sync import precheck
 from sync.grip import Grip
-from sync.models import LaneLocation, Leg, Posting, Settlement, SyncItem, SyncLane, SyncRun
+from sync.models import ItemEdit, LaneLocation, Leg, Posting, Settlement, SyncItem, SyncLane, SyncRun
 from sync.precheck import Barred
 
 SLICE_SECONDS = 60.0
@@ -58,6 +58,8 @@ class Work:
     planned: set[int] = field(default_factory=set)
     # Legs of an approved plan that is not through yet: nothing else may book or plan them.
     claimed: set[int] = field(default_factory=set)
+    # Edits that are only tried, by record: a preview goes by them instead of by those that count.
+    tried: dict[int, ItemEdit] = field(default_factory=dict)
     # Who is known in Exact, read once for whoever looks many customers up.
     directory: Directory | None = None
 

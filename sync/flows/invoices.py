@@ -22,7 +22,7 @@ from mappings.bookkeeping.invoice import InvoiceContext
 from mappings.bookkeeping.legs import LegKind, LegPlan, Problem, ProblemKind
 from mappings.bookkeeping.periods import as_owed
 from sync import settled, standings
-from sync.flows import invoiced, received, records
+from sync.flows import edited, invoiced, received, records
 from sync.flows.base import Page, Record, Resolution, Stream, Work
 from sync.flows.received import Received
 from sync.legs import plan_of
@@ -151,6 +151,7 @@ def published_at(invoice: Invoice, held: tuple[str, datetime] | None) -> datetim
 
 
 # --- what they owe ------------------------------------------------------------------------------
+@edited.heeded
 def resolve(work: Work, items: Sequence[SyncItem]) -> list[Resolution]:
     """What each invoice owes. First its standing is brought up to date, which asks Exact whether it holds it."""
     standing = standings.bring_up_to_date(work, items)

@@ -18,7 +18,7 @@ from mappings.bookkeeping.context import Context
 from mappings.bookkeeping.legs import ProblemKind
 from sync import settled
 from sync.exchanges import Exchanges, exchanges_ready
-from sync.flows import invoiced, received, records
+from sync.flows import edited, invoiced, received, records
 from sync.flows.base import Page, Record, Resolution, Stream, Work
 from sync.flows.received import Received
 from sync.models import LaneLocation, SyncItem
@@ -99,6 +99,7 @@ def is_unfinished(order: Order | None) -> bool:
     return order is None or order.state == "OPEN" or not (order.lines or order.service_charges or order.has_returns)
 
 
+@edited.heeded
 def resolve(work: Work, items: Sequence[SyncItem]) -> list[Resolution]:
     """What each payment owes, by the mappings as they are now."""
     lane = work.lane

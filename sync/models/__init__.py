@@ -4,6 +4,7 @@ from sync.models.alerts import Alert, AlertChannel, AlertLimits, AlertMessage
 from sync.models.clearing import ClearingOpening, ClearingProof, SuspenseCleared
 from sync.models.counts import SourceCount
 from sync.models.customers import CustomerCreation, CustomerLink, CustomerPolicy
+from sync.models.edits import ItemEdit
 from sync.models.entries import Attachment, ExactOrder, Posting
 from sync.models.invoices import InvoiceStanding
 from sync.models.issues import Issue, Replay
@@ -34,6 +35,7 @@ __all__ = [
     "FeedCursor",
     "InvoiceStanding",
     "Issue",
+    "ItemEdit",
     "LaneLocation",
     "LateArrival",
     "Leg",

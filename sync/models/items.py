@@ -74,7 +74,7 @@ class SyncItem(models.Model):
         ]
         permissions = [
             ("replay_syncitem", "Can replay records"), ("dismiss_syncitem", "Can dismiss records"),
-            ("correct_syncitem", "Can book corrections"),
+            ("correct_syncitem", "Can book corrections"), ("edit_syncitem", "Can edit how waiting records are booked"),
         ]  # fmt: skip
 
     def __str__(self) -> str:

@@ -118,6 +118,12 @@ class SyncLane(models.Model):
     )
     four_eyes = models.BooleanField(default=False, help_text="Whoever asked for a plan may not approve it.")
 
+    edit_limit = models.PositiveBigIntegerField(
+        "edits above (cents)", null=True, blank=True, default=50_000,
+        help_text="An edit of a record of more than this counts once somebody else has approved it. 0: every edit; "
+        "empty: none.",
+    )  # fmt: skip
+
     lease_until = models.DateTimeField(null=True, blank=True, editable=False)
     fence = models.BigIntegerField(default=0, editable=False)
 

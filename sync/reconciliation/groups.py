@@ -43,7 +43,9 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """The record that an event belongs to. `states_fee`: its own record says what its fee is."""
+    """The record that an event belongs to. `states_fee`: its own record says what its fee is; `edited`: what a person
+    says of its sale in Square's stead, in a sentence.
+    """
 
     item: int | None
     source_id: str
@@ -52,6 +54,7 @@ class Standing:
     problem: str = ""
     states_fee: bool = True
     name: str = ""
+    edited: str = ""
 
 
 def compare(group: Group, owed: Sequence[Owed], held: Sequence[Held], standing: Standing) -> Iterator[Finding]:
@@ -101,6 +104,8 @@ class _Case:
         """The first that fits, from what is certain to what is only known not to be explained."""
         apart = self._over_days(self.cells.items())
         states = {leg.state for leg in self.held}
+        if self.standing.edited and states and states <= BOOKED and not sum(apart.values()):
+            return Kind.RESTATED
         if not apart or (states & UNDER_WAY and apart == self._over_days(self._of(UNDER_WAY))):
             return Kind.TIMING
         if states & {"waiting", "refused"} or self._record_waits:
@@ -165,6 +170,8 @@ class _Case:
         return f"{what}: {self._told(kind)}"
 
     def _told(self, kind: Kind) -> str:
+        if kind is Kind.RESTATED:
+            return f"{self.standing.edited}."
         if kind is Kind.TIMING and not self._over_days(self.cells.items()):
             return f"Square's day is {self._days(self.owed)}, the entry's {self._days(self._booked())}."
         if kind is Kind.UNKNOWN and not self.owed:

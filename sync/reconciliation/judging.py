@@ -45,7 +45,9 @@ def _judge(batch: Batch, tally: Tally, main_roles: Mapping[str, str]) -> None:
     found = [
         finding
         for group in {**batch.owed, **held}
-        for finding in groups.compare(group, batch.owed.get(group, ()), held.get(group, ()), _standing(owners, group))
+        for finding in groups.compare(
+            group, batch.owed.get(group, ()), held.get(group, ()), _standing(batch, owners, group)
+        )
     ]
     tally.records += sum(item.local_day in tally.period for item in batch.items)
     tally.busy_orders |= _busy(batch, found)
@@ -64,7 +66,7 @@ def _owner(row: LegRow, group: Group, batch: Batch, by_pk: Mapping[int, ItemRow]
     return batch.by_source.get(group[1]) or by_pk.get(row.item_id)
 
 
-def _standing(owners: Mapping[Group, ItemRow], group: Group) -> Standing:
+def _standing(batch: Batch, owners: Mapping[Group, ItemRow], group: Group) -> Standing:
     item = owners.get(group)
     if item is None:
         return Standing(None, group[1], "unknown")
@@ -72,6 +74,7 @@ def _standing(owners: Mapping[Group, ItemRow], group: Group) -> Standing:
     return Standing(
         item.pk, item.source_id, item.state, item.problem_kind, item.problem,
         states_fee=bool(told.get("processing_fee")), name=item.name,
+        edited=batch.edited.get(group[1], "") if group[0] == "sale" else "",
     )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ class Kind(StrEnum):
     BEFORE_GO_LIVE = "before_go_live"
     DISMISSED = "dismissed"
     ROUNDING = "rounding"
+    RESTATED = "restated"
     MISSING = "missing"
     DOUBLED = "doubled"
     EDITED = "edited"
@@ -23,7 +24,9 @@ class Kind(StrEnum):
 
 
 # These explain themselves, or are being looked after elsewhere; the others are findings: cents that nobody explained.
-EXPLAINED = frozenset({Kind.TIMING, Kind.FEE_PENDING, Kind.WAITING, Kind.BEFORE_GO_LIVE, Kind.DISMISSED, Kind.ROUNDING})
+EXPLAINED = frozenset(
+    {Kind.TIMING, Kind.FEE_PENDING, Kind.WAITING, Kind.BEFORE_GO_LIVE, Kind.DISMISSED, Kind.ROUNDING, Kind.RESTATED}
+)
 # Still to be done before the month is whole: neither booked nor decided.
 UNPOSTED = frozenset({Kind.WAITING, Kind.BEFORE_GO_LIVE, Kind.MISSING})
 
@@ -34,6 +37,7 @@ TITLES = {
     Kind.BEFORE_GO_LIVE: "Before go-live",
     Kind.DISMISSED: "Dismissed",
     Kind.ROUNDING: "Rounding",
+    Kind.RESTATED: "Edited by a person",
     Kind.MISSING: "Missing",
     Kind.DOUBLED: "Doubled",
     Kind.EDITED: "Edited in Exact",
@@ -55,6 +59,7 @@ MEANINGS = {
     Kind.BEFORE_GO_LIVE: "Lies before the lane's go-live. Release what your books do not hold, dismiss what they do.",
     Kind.DISMISSED: "Somebody decided that Tillbridge does not book it; the reason stands on the record.",
     Kind.ROUNDING: "A few cents between net and VAT, within the limit.",
+    Kind.RESTATED: "Somebody edited how the sale is described; the money is the same. Nothing to do.",
     Kind.MISSING: "Square holds it, and nothing of ours books it. Read Square again with a run; replay the record.",
     Kind.DOUBLED: "It stands in Exact twice. Delete the one that Tillbridge does not know.",
     Kind.EDITED: "Somebody changed the entry in Exact after it was booked. Put it back, or sign off with the reason.",

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from django.db.models import Q, QuerySet, Sum
 
-from sync.models import Leg, Settlement, SyncItem, SyncLane
+from sync.models import ItemEdit, Leg, Settlement, SyncItem, SyncLane
 from sync.models.invoices import InvoiceStanding
 from sync.reconciliation import choices, pools, square, square_invoices, square_payouts, square_refunds
 from sync.reconciliation.choices import DEFAULT, Chosen
@@ -87,6 +87,7 @@ class Batch:
         self.unreadable: list[ItemRow] = []
         self.said = _said(self)
         self.told: dict[str, tuple[int, date]] | None = None
+        self.edited = self._edited()
         self.rows = self._rows()
         self.invoiced = self._invoiced()
         self.credits = Credits(
@@ -119,6 +120,12 @@ class Batch:
         told = Q(order_id__in=list(self.by_source), kind="payout_entry")
         rows = Leg.objects.filter(mine | told | Q(order_id__in=orders, kind="sale"), lane=self.lane)
         return [LegRow._make(row) for row in rows.values_list(*LegRow._fields).iterator()]
+
+    def _edited(self) -> dict[str, str]:
+        """Order -> what a person says of its sale in Square's stead."""
+        orders = {item.pk: item.order_id for item in self.items}
+        rows = ItemEdit.objects.filter(item__in=orders, state="in_force")
+        return {orders[row.item_id]: row.sentence for row in rows}
 
     def _invoiced(self) -> set[str]:
         """Orders whose sale an invoice brings."""

@@ -13,7 +13,7 @@ from mappings.bookkeeping.legs import ProblemKind
 from mappings.bookkeeping.proof import Difference, DifferenceKind, Proof
 from mappings.models import CustomerMapping, DebtorAccount
 from sync import clearing_proof
-from sync.models import Plan, PlannedEntry, Posting, SourceCount
+from sync.models import ItemEdit, Plan, PlannedEntry, Posting, SourceCount, SyncItem
 from sync.models.clearing import ClearingProof
 from tests.browser.conftest import DESK, PHONE, Opens
 from tests.connections import archive
@@ -127,6 +127,15 @@ def webhooks(shop: Shop, page: str) -> str:
     return f"/admin/{page}/".replace("PK", str(event.pk))
 
 
+def edited(shop: Shop) -> str:
+    row = ItemEdit.objects.create(
+        item=SyncItem.objects.get(source_id="PAY000002"), change={"customer": "C1"},
+        shown=[["Square customer", "none", "C1"]], source_digest="0" * 64, currency="EUR", amount=121000,
+        reason="The till named nobody", state="proposed", proposed_by="bob", proposed_at=NOW,
+    )  # fmt: skip
+    return f"/admin/sync/itemedit/{row.pk}/change/"
+
+
 PAGES: dict[str, str | Address] = {
     "webhook events": lambda shop: webhooks(shop, "connections/webhookevent"),
     "webhook event": lambda shop: webhooks(shop, "connections/webhookevent/PK/change"),
@@ -138,6 +147,9 @@ PAGES: dict[str, str | Address] = {
     "records": "/admin/sync/syncitem/",
     "record": record,
     "preview": lambda shop: record(shop).replace("change", "preview"),
+    "edit": lambda shop: record(shop).replace("change", "edit"),
+    "edits": "/admin/sync/itemedit/",
+    "edit, proposed": edited,
     "dismissal": lambda shop: record(shop).replace("change", "do/dismiss"),
     "entry": entry,
     "run progress": progress,
