@@ -17,15 +17,14 @@ from django.db import transaction
 from django.db.models import F
 
 from audit import context
-from connections import clock
+from connections import clock, priorities
 from connections.models import CallBudget, ErrorBudget, VendorCall
+from connections.priorities import PERSONS, Claim, Priority
 from connections.providers.errors import Throttled
 from connections.providers.exact.limits import Limits, Window
 
 MINUTE = 60.0
 BURST_SHARE = 1 / 6
-# Of the day's calls; the last tenth is kept for people: replay, connection test.
-RESERVED_FOR_PEOPLE = 0.1
 # Exact blocks the key above ten errors an hour per endpoint.
 ERRORS_FOR_MACHINES = 6
 ERRORS_FOR_PEOPLE = 8
@@ -56,6 +55,11 @@ class Pause:
 
 def is_person() -> bool:
     return context.current().trigger in PEOPLE
+
+
+def claim() -> Claim:
+    """Whose call it is that is being made."""
+    return PERSONS if is_person() else priorities.current()
 
 
 def take(connection_id: int, division: int, *, wait_at_most: float) -> datetime:
@@ -188,13 +192,34 @@ def _refill(budget: CallBudget, now: datetime) -> None:
 def _pause(budget: CallBudget, now: datetime) -> Pause | None:
     if budget.blocked_until and budget.blocked_until > now:
         return Pause(budget.blocked_until, f"The vendor asked to wait until {budget.blocked_until:%H:%M:%S} UTC.")
-    kept = 0 if is_person() else round(budget.day_limit * RESERVED_FOR_PEOPLE)
-    if budget.day_remaining <= kept:
-        return Pause(budget.day_resets_at, _day_is_over(budget, kept))
-    if budget.tokens < 1:
-        until = now + timedelta(seconds=(1 - budget.tokens) / _rate(budget))
+    whose = claim()
+    kept = share_of(budget, whose, now)
+    if budget.day_remaining <= kept.day:
+        return _day_pause(budget, whose, kept.day, now)
+    if budget.tokens < 1 + kept.burst:
+        until = now + timedelta(seconds=(1 + kept.burst - budget.tokens) / _rate(budget))
         return Pause(until, f"Division {budget.division} has used its calls of this minute.")
     return None
+
+
+def share_of(budget: CallBudget, whose: Claim, now: datetime) -> priorities.Share:
+    """What `whose` leaves to others of this division's calls."""
+    burst = budget.minute_limit * BURST_SHARE
+    return priorities.share(whose, day_limit=budget.day_limit, burst=burst, day_left=budget.day_resets_at - now)
+
+
+def _day_pause(budget: CallBudget, whose: Claim, kept: int, now: datetime) -> Pause:
+    wait = priorities.wait_for_day(
+        whose, day_limit=budget.day_limit, remaining=budget.day_remaining, day_left=budget.day_resets_at - now
+    )
+    until = now + wait
+    if whose.priority > Priority.FIRST and until < budget.day_resets_at:
+        return Pause(
+            until,
+            f"Division {budget.division} has {budget.day_remaining} calls left today, and {kept} are kept for people "
+            f"and for lanes that come first. This lane waits and goes on at {until:%H:%M} UTC.",
+        )
+    return Pause(budget.day_resets_at, _day_is_over(budget, kept))
 
 
 def _day_is_over(budget: CallBudget, kept: int) -> str:

@@ -16,7 +16,7 @@ from django.db import transaction
 from django.dispatch import receiver
 
 from audit import trail
-from connections import clients, clock, signals
+from connections import clients, clock, priorities, signals
 from connections.models import Connection, Division
 from connections.providers.errors import VendorError
 from connections.providers.exact import payloads
@@ -68,11 +68,14 @@ def unpin(division: Division, *, by: str) -> Division:
 
 @receiver(signals.tokens_renewed, dispatch_uid="divisions.compare")
 def compare_after_refresh(sender: type[Connection], connection: Connection, **kwargs: Any) -> None:  # noqa: ARG001
-    """A failed comparison costs nobody the refresh: it is told, and made again after the next one."""
+    """A failed comparison costs nobody the refresh: it is told, and made again after the next one. It guards the
+    bookings of all, so it does not stand back with the lane whose call renewed the token.
+    """
     if connection.system != Connection.System.EXACT:
         return
     try:
-        discover(connection)
+        with priorities.calling(priorities.claim(priorities.Priority.FIRST)):
+            discover(connection)
     except VendorError as problem:
         logger.warning("Divisions of connection %s were not compared: %s", connection.pk, problem.sentence)
         with transaction.atomic():

@@ -12,7 +12,7 @@ from django.db import IntegrityError, transaction
 
 from audit import context, trail
 from audit.trail import Fact
-from connections import clock, ledger
+from connections import clock, ledger, priorities
 from connections.models import Connection
 from connections.providers.errors import NotAuthorised, Refused, Throttled, VendorError
 from mappings import reference
@@ -114,7 +114,7 @@ def work_slice(run_id: int) -> Slice:
     acting = context.acting(
         actor=run.requested_by or context.SYSTEM, trigger=run.trigger, run_id=run.pk, lane_id=run.lane_id
     )
-    with acting, ledger.noting_writes():
+    with acting, ledger.noting_writes(), priorities.calling(run.lane.claim):
         try:
             return _work(Work(lane=run.lane, run=run, grip=hold))
         except (LostGrip, Overtaken):

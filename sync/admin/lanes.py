@@ -246,7 +246,20 @@ class SyncLaneAdmin(MoneyPage, BackOfficeAdmin):
     empty = "There is no lane yet. Add one: it says which Square locations are booked in which Exact division, and how."
     fieldsets = (
         (None, {"fields": ("label", "flow", "source", "division")}),
-        ("When", {"fields": ("is_enabled", "paused_reason", "cadence_minutes", "next_run", "go_live")}),
+        (
+            "When",
+            {
+                "fields": (
+                    "is_enabled",
+                    "paused_reason",
+                    "cadence_minutes",
+                    "next_run",
+                    "go_live",
+                    "priority",
+                    "leaves_percent",
+                )
+            },
+        ),
         (
             "How it books",
             {
@@ -302,7 +315,8 @@ class SyncLaneAdmin(MoneyPage, BackOfficeAdmin):
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """A lane that is only being added has not run, and only a paused one has a reason."""
         if self.flow_of(request, obj) == CUSTOMERS:
-            when = ("is_enabled", "cadence_minutes", *(() if obj is None else ("next_run",)))
+            next_run = () if obj is None else ("next_run",)
+            when = ("is_enabled", "cadence_minutes", *next_run, "priority", "leaves_percent")
             paused = ("paused_reason",) if obj is not None and obj.is_paused else ()
             return ((None, {"fields": ("label", "source", "division")}), ("When", {"fields": (*when, *paused)}))
         hidden = (

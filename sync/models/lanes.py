@@ -8,11 +8,15 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
 from connections.models import Connection, Division, Location
+from connections.priorities import WORDS, Claim, Priority, claim
 from mappings.bookkeeping.periods import Policy
 from mappings.models import DebtorAccount
 
 # The flow that writes the books; what concerns entries asks for its lanes alone.
 BOOKING, CUSTOMERS = "payments", "customers"
+# Postings before customers; what comes new and is not named here comes last.
+USUAL_PRIORITY = {BOOKING: Priority.FIRST, CUSTOMERS: Priority.SECOND}
+MOST_LEFT = 80
 
 
 class SyncLane(models.Model):
@@ -28,6 +32,9 @@ class SyncLane(models.Model):
     ]  # fmt: skip
     ORDERS: ClassVar = [("off", "off"), ("quotations", "quotations"), ("sales_orders", "sales orders")]
     ORDER_LINES: ClassVar = [("mapped_items", "mapped items"), ("total_line", "one total line per VAT code")]
+    PRIORITIES: ClassVar = [
+        (0, "as usual for what it does"), *((one.value, WORDS[one]) for one in Priority if one > Priority.PEOPLE),
+    ]  # fmt: skip
     UNKNOWN: ClassVar = [("wait", "wait for a person"), ("collective", "book on the collective debtor")]
     AFTER_CHANGE: ClassVar = [("wait", "wait for a person"), ("correct", "book a correction")]
 
@@ -47,6 +54,15 @@ class SyncLane(models.Model):
         "run every (minutes)", default=15, validators=[MinValueValidator(5), MaxValueValidator(7 * 24 * 60)]
     )
     due_at = models.DateTimeField("next run", null=True, blank=True, editable=False)
+    priority = models.PositiveSmallIntegerField(
+        "when calls are short", choices=PRIORITIES, default=0,
+        help_text="Who goes first in this division. As usual: postings, then customers, then the archive.",
+    )  # fmt: skip
+    leaves_percent = models.PositiveSmallIntegerField(
+        "leaves to those before it (%)", null=True, blank=True, validators=[MaxValueValidator(MOST_LEFT)],
+        help_text="How much of a day's and a minute's calls its automatic runs leave to lanes that go first. Empty: 20 "
+        "for the second, 50 for the last. What the others have not used by the evening is used.",
+    )  # fmt: skip
     go_live = models.DateField(help_text="Local days before this date are never posted without a click.")
 
     sales_grouping = models.CharField(max_length=20, choices=SALES, default="daily_summary")
@@ -145,6 +161,12 @@ class SyncLane(models.Model):
     @property
     def is_paused(self) -> bool:
         return bool(self.paused_reason)
+
+    @property
+    def claim(self) -> Claim:
+        """How its automatic calls stand against those of other lanes."""
+        usual = USUAL_PRIORITY.get(self.flow, Priority.LAST)
+        return claim(Priority(self.priority) if self.priority else usual, self.leaves_percent)
 
     @property
     def books(self) -> bool:

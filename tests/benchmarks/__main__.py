@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from tests.benchmarks import audit, customers, results, sheets, stage, suggested, webhooks, whole
+from tests.benchmarks import audit, customers, quota, results, sheets, stage, suggested, webhooks, whole
 
 SIZES = (1_000, 10_000)
 
@@ -38,6 +38,8 @@ def _booking(*, is_quick: bool) -> list[results.Row]:
     print("Customer mappings from a spreadsheet: checked, written, taken back")
     people = customers.QUICK if is_quick else customers.SIZE
     print(f"{people:,} customers kept in step in both directions")
+    writes = quota.QUICK if is_quick else quota.WRITES
+    print(f"{writes:,} writes of three lanes within Exact's limits")
     print("Each in a fresh data folder, the vendors in processes of their own. This takes minutes.", flush=True)
     measured = stage.measure_all(wanted)
     months = stage.measure_months(sizes)
@@ -49,6 +51,7 @@ def _booking(*, is_quick: bool) -> list[results.Row]:
         *suggested.rows(),
         *webhooks.rows(),
         *customers.rows(people),
+        *quota.rows(writes),
     ]
 
 
