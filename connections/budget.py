@@ -92,15 +92,20 @@ def require_errors_left(connection_id: int, division: int, endpoint: str, *, wri
         connection_id=connection_id, division=division, endpoint__in=names, hour__gt=now - HOUR - SLOT
     )
     counted = list(rows.order_by("hour").values_list("hour", "errors"))
-    errors, allowed = sum(count for _, count in counted), ERRORS_FOR_PEOPLE if is_person() else ERRORS_FOR_MACHINES
-    if errors < allowed:
+    until = rests_until(ERRORS_FOR_PEOPLE if is_person() else ERRORS_FOR_MACHINES, counted)
+    if until is None:
         return
-    until = _falls_below(allowed, counted)
+    errors = sum(count for _, count in counted)
     raise EndpointRests(
         f"Exact refused {errors} calls to {endpoint} this hour and blocks an app above ten. "
         f"Calls to it rest until {until:%H:%M} UTC; remove the cause before you replay.",
         until=until,
     )
+
+
+def rests_until(allowed: int, counted: Sequence[tuple[datetime, int]]) -> datetime | None:
+    """Until when an endpoint with these errors, oldest first, is left alone by those who stop at `allowed`."""
+    return _falls_below(allowed, counted) if sum(count for _, count in counted) >= allowed else None
 
 
 def _falls_below(allowed: int, counted: Sequence[tuple[datetime, int]]) -> datetime:
@@ -206,6 +211,16 @@ def share_of(budget: CallBudget, whose: Claim, now: datetime) -> priorities.Shar
     """What `whose` leaves to others of this division's calls."""
     burst = budget.minute_limit * BURST_SHARE
     return priorities.share(whose, day_limit=budget.day_limit, burst=burst, day_left=budget.day_resets_at - now)
+
+
+def left_today(budget: CallBudget, now: datetime) -> int:
+    """Calls of today: a day that is over has all of them back."""
+    return budget.day_limit if now >= budget.day_resets_at else max(0, budget.day_remaining)
+
+
+def pace(budget: CallBudget) -> int:
+    """Calls a minute, in the long run."""
+    return max(1, int(_rate(budget) * MINUTE))
 
 
 def _day_pause(budget: CallBudget, whose: Claim, kept: int, now: datetime) -> Pause:

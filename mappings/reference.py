@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -50,9 +50,13 @@ CUSTOMER = "C"
 
 def refresh_if_stale(division: Division) -> None:
     """Ask Exact what changed when the last reading is older than a day, or than an hour when Exact told of a change."""
-    read_at, told = division.reference_read_at, division.reference_changed_at
-    if read_at is None or clock.now() - read_at > (NEWS_STALE if told else STALE):
+    if is_stale(division, now=clock.now()):
         refresh(division)
+
+
+def is_stale(division: Division, *, now: datetime) -> bool:
+    read_at, told = division.reference_read_at, division.reference_changed_at
+    return read_at is None or now - read_at > (NEWS_STALE if told else STALE)
 
 
 def refresh(division: Division, *, whole: bool = False) -> None:

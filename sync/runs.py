@@ -27,6 +27,7 @@ from sync import (
     matching,
     missing_rules,
     order_confirmation,
+    outlook,
     plans,
     posting,
     resolving,
@@ -69,10 +70,14 @@ def open_run(lane: SyncLane, *, trigger: str, by: str = "", purpose: str = "") -
     now = clock.now()
     purpose = purpose or ("plan" if lane.needs_approval and lane.books else "book")
     run = SyncRun(lane=lane, trigger=trigger, requested_by=by, purpose=purpose, created_at=now)
+    seen = outlook.of_run(run)
+    run.exact_left, run.done_by = seen.left, seen.done_by
+    if seen.need:
+        run.needs_exact, run.needs_square = seen.need.exact, seen.need.square
     try:
         with transaction.atomic():
             run.save()
-            detail = {"lane": lane.label, "trigger": trigger}
+            detail = {"lane": lane.label, "trigger": trigger, "needs_calls": run.needs_exact, "calls_left": seen.left}
             trail.record(
                 [Fact("run.queued", "run", run.pk, str(run), division=lane.division.code, detail=detail)], at=now
             )

@@ -19,7 +19,7 @@ from django.db.models import Count, DurationField, ExpressionWrapper, F, Q, Quer
 from django_q.brokers import get_broker
 from django_q.models import Schedule
 
-from connections import clock
+from connections import budget, clock
 from connections.models import CallBudget, Connection, ErrorBudget, VendorCall
 from sync import health
 from sync.lifecycle import ItemState
@@ -267,8 +267,7 @@ def budgets() -> QuerySet[CallBudget]:
 
 
 def calls_left(row: CallBudget, now: datetime) -> int:
-    """Of today: a day that is over has all of them back."""
-    return row.day_limit if now >= row.day_resets_at else max(0, row.day_remaining)
+    return budget.left_today(row, now)
 
 
 @dataclass(frozen=True, slots=True)

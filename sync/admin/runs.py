@@ -11,6 +11,7 @@ from django.contrib import admin
 from django.db.models import Count
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from audit import words
@@ -211,6 +212,7 @@ class SyncRunAdmin(DetailAdmin):
             "because": words.TRIGGERS.get(row.trigger, row.trigger),
             "progress": state,
             "counts": [(name, state.texts[name], label) for name, label in counts_of(row)],
+            "needs": needs(row),
             "progress_url": reverse("admin:sync_syncrun_progress", args=[row.pk]) if row.is_open else "",
             "took": took(row),
             "lane_url": admin_url(SyncLane, row.lane_id),
@@ -221,6 +223,21 @@ class SyncRunAdmin(DetailAdmin):
             "timeline": timeline.of_subject("run", row.pk),
             **plans.of_run(row),
         }
+
+
+def needs(run: SyncRun) -> SafeString | str:
+    """What it was going to need when it was opened, and by when it will be done while it is at it."""
+    if run.needs_exact is None:
+        return "How many calls it needs is known once Square has been read for the first time." if run.is_open else ""
+    told = format_html("Needs about {} calls to Exact", number(run.needs_exact))
+    if run.needs_square:
+        told = format_html("{} and {} to Square", told, number(run.needs_square))
+    if run.exact_left is None:
+        return format_html("{}; how many are left today is known after the first.", told)
+    told = format_html("{}; {} were left today when it was opened", told, number(run.exact_left))
+    if run.is_open and run.done_by:
+        return format_html("{}, done by about {}.", told, local_time(run.done_by))
+    return format_html("{}.", told)
 
 
 def took(run: SyncRun) -> str:

@@ -37,6 +37,12 @@ class SyncRun(models.Model):
     attempts = models.PositiveIntegerField(default=0)
     feeds_done = models.JSONField(default=list, blank=True)
 
+    # What it was going to need when it was opened: estimates.
+    needs_exact = models.PositiveIntegerField(null=True, blank=True)
+    needs_square = models.PositiveIntegerField(null=True, blank=True)
+    exact_left = models.PositiveIntegerField(null=True, blank=True)
+    done_by = models.DateTimeField(null=True, blank=True)
+
     records_read = models.IntegerField(default=0)
     records_changed = models.IntegerField(default=0)
     legs_ready = models.IntegerField(default=0)

@@ -12,6 +12,7 @@ from sync import runs
 from sync.models import SyncLane, SyncRun
 from sync.runs import Slice
 from tests.benchmarks import quota
+from tests.pages import text_of
 
 
 def leave(till, calls: int) -> None:
@@ -80,3 +81,29 @@ def test_three_lanes_write_more_than_a_day_allows_and_no_call_is_refused(till):
     assert found.people == found.asked > 0
     assert found.days >= 3
     assert any("lanes that come first" in sentence for sentence in found.sentences[3])
+
+
+def test_a_run_says_before_it_begins_what_it_needs_and_what_is_left(till, browser):
+    SyncLane.objects.update(sales_grouping="per_payment")
+    first = opened(till)
+    assert "known once Square has been read" in text_of(browser.get(f"/admin/sync/syncrun/{first.pk}/change/"))
+    runs.work_to_rest(first)
+    for _ in range(3):
+        for _ in range(5):
+            till.sell()
+        till.run_after(minutes=60)
+    for _ in range(5):
+        till.sell()
+    till.world.timeline.advance(3600)
+    leave(till, 4_380)
+
+    run = opened(till)
+
+    page = text_of(browser.get(f"/admin/sync/syncrun/{run.pk}/change/"))
+    assert f"Needs about {run.needs_exact} calls to Exact" in page
+    assert "4,380 were left today when it was opened, done by about" in page
+    assert run.done_by > run.created_at
+    before = till.calls("exact", containing="/api/v1/")
+    runs.work_to_rest(run)
+    used = till.calls("exact", containing="/api/v1/") - before
+    assert used / 2 <= run.needs_exact <= used * 2
