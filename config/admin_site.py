@@ -100,9 +100,10 @@ class BackOffice(admin.AdminSite):
 
     # --- pages of its own ---------------------------------------------------------------------------------------------
     def get_urls(self) -> list[Any]:
-        from config import health_page
+        from config import health_page, quota_page
 
-        return [path("health/", self.admin_view(health_page.view), name="health"), *super().get_urls()]
+        quota = path("quota/<int:budget_id>/", self.admin_view(quota_page.view), name="quota")
+        return [path("health/", self.admin_view(health_page.view), name="health"), quota, *super().get_urls()]
 
     # --- what they see ------------------------------------------------------------------------------------------------
     def each_context(self, request: HttpRequest) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import connection as database
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils.safestring import SafeString
 
 from audit.adminkit import badge, list_url, local_time, number
@@ -111,6 +112,7 @@ def _budget(row: CallBudget, now: datetime) -> dict[str, Any]:
     blocked = row.blocked_until if row.blocked_until and row.blocked_until > now else None
     return {
         "connection": row.connection,
+        "url": reverse("admin:quota", args=[row.pk]),
         "division": row.division or "–",
         "left": number(left),
         "allowed": number(row.day_limit),
