@@ -53,7 +53,8 @@ ROLES: dict[str, tuple[str, ...]] = {
     ),
     "Operator": (
         *_LOOKS, "sync.run_*", "sync.plan_syncrun", "sync.change_synclane", "sync.replay_*", "sync.reconcile_*",
-        "sync.work_issue", "connections.authorise_connection", "connections.confirm_division", "connections.change_*",
+        "sync.work_issue", "sync.add_backfill",
+        "connections.authorise_connection", "connections.confirm_division", "connections.change_*",
         "sync.add_alertlimits", "sync.change_alertlimits", "sync.add_alertchannel", "sync.change_alertchannel",
         "audit.verify_auditseal", "sync.change_customerpolicy", "sync.add_customerpolicy",
     ),

@@ -27,7 +27,7 @@ MENU = (
     ("Months and reports", "sync",
      ("Month", "Reconciliation", "ClearingProof", "ClearingOpening", "LateArrival", "SourceCount")),
     ("Customers", "sync", ("CustomerLink", "CustomerCreation")),
-    ("Lanes and runs", "sync", ("SyncLane", "SyncRun")),
+    ("Lanes and runs", "sync", ("SyncLane", "SyncRun", "Backfill")),
     ("Mappings", "mappings", ("GLMapping", "CustomerMapping", "ItemMapping", "Convention", "TenderJournal",
                               "ProposedChange", "MappingExample", "MappingPolicy", "SheetImport")),
     ("As read from Exact", "mappings", ("LedgerAccount", "VatCode", "Journal", "DebtorAccount")),

@@ -69,7 +69,7 @@ def keep(work: Work, page: Page, *, until: datetime) -> None:
 
     The cursor moves whatever becomes of the records, never past the start of the run and never back.
     """
-    outcome, changed = _kept(work, page.records)
+    outcome, changed = kept(work, page.records)
     _move_cursor(outcome, page, until if page.is_last else min(page.read_up_to, until))
     if page.is_last:
         work.run.feeds_done = [*work.run.feeds_done, [page.feed.pk, page.stream]]
@@ -99,7 +99,7 @@ def read_unfinished(work: Work, flow: Flow) -> None:
 
 
 def _read_again(work: Work, stream: Stream, batch: Sequence[SyncItem]) -> None:
-    outcome, changed = _kept(work, _again(work, stream, batch))
+    outcome, changed = kept(work, _again(work, stream, batch))
     for item in batch:
         item.recheck_at = next_recheck(item.attempts)
         item.attempts += 1
@@ -122,7 +122,7 @@ def next_recheck(attempts: int) -> datetime:
     return clock.now() + min(LAST_RECHECK, pause)
 
 
-def _kept(work: Work, records: Iterable[Record]) -> tuple[Outcome, int]:
+def kept(work: Work, records: Iterable[Record]) -> tuple[Outcome, int]:
     """What keeping these records means: new rows, changed rows, nothing for unchanged ones."""
     outcome = Outcome()
     records = _newest(replace(record, source_id=record.source_id[:LONGEST_ID]) for record in records)

@@ -177,7 +177,7 @@ def silences(now: datetime) -> list[Silence]:
     newest = WebhookEvent.objects.filter(connection=OuterRef("pk")).order_by("-received_at").values("received_at")[:1]
     changes = SyncRun.objects.filter(
         lane__source=OuterRef("pk"), created_at__gt=OuterRef("last_event_at"), records_changed__gt=0
-    )
+    ).exclude(purpose="fill")
     known = Connection.objects.filter(usual_quiet__isnull=False, status=Connection.Status.LIVE)
     rows = known.annotate(last_event_at=Subquery(newest)).annotate(is_deaf=Exists(changes))
     return [

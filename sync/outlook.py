@@ -37,6 +37,8 @@ def of_run(run: SyncRun) -> Outlook:
     """For a run that is about to open."""
     now = clock.now()
     found = allowance(run.lane, now=now)
+    if run.purpose == "fill":  # it reads Square, whose limits nobody knows
+        return Outlook(None, found.left if found else None, None)
     if run.lane.books and not FeedCursor.objects.filter(feed__lane=run.lane).exists():
         return Outlook(None, found.left if found else None, None)
     need = forecast.needs(backlog(run, now=now))
@@ -93,6 +95,11 @@ def _ready(lane: SyncLane) -> int:
     return alone + ready.exclude(single).values("date", "journal", "location", "currency").distinct().count()
 
 
+def entries_each(lane: SyncLane) -> float:
+    """Entries that a record comes to, by what the lane booked last; one where it has booked nothing."""
+    return _pace(lane, clock.now())[1]
+
+
 def _pace(lane: SyncLane, now: datetime) -> tuple[int, float]:
     """New records to expect since the last run, and entries that each comes to; by the last runs that ended well."""
     newest = SyncRun.objects.filter(lane=lane, state=RunState.DONE, purpose="book").order_by("-id")
@@ -102,7 +109,7 @@ def _pace(lane: SyncLane, now: datetime) -> tuple[int, float]:
     )
     if not told["changed"]:
         return 0, 1.0
-    each = told["posted"] / told["changed"]
+    each = told["posted"] / told["changed"] if told["posted"] else 1.0
     span = told["last"] - told["first"]
     gap = min(now - told["last"], LONGEST_GAP)
     return round(told["changed"] * (gap / span)) if span else 0, each

@@ -33,6 +33,8 @@ AFTER = ("confirm", "match", "attach", "orders", "confirm orders")
 PHASES = {
     "book": ("prepare", "settle", "approved", *READ[:2], *READ[3:], "sales", "money", *AFTER),
     "plan": ("prepare", "settle", "approved", "finish", *READ, "plan"),
+    # History is read and worked out; the lane's ordinary runs book what may be booked.
+    "fill": ("history", "resolve"),
     "post": ("prepare", "settle", "approved", "send", *AFTER),
 }
 IN_BOOKS = (PostingState.POSTED, PostingState.CONFIRMED, PostingState.REVERSED)

@@ -20,6 +20,7 @@ from sync import (
     acquaintance,
     articles,
     attachments,
+    backfill,
     confirmation,
     engine,
     extraction,
@@ -119,7 +120,7 @@ def work_slice(run_id: int) -> Slice:
     acting = context.acting(
         actor=run.requested_by or context.SYSTEM, trigger=run.trigger, run_id=run.pk, lane_id=run.lane_id
     )
-    with acting, ledger.noting_writes(), priorities.calling(run.lane.claim):
+    with acting, ledger.noting_writes(), priorities.calling(run.claim):
         try:
             return _work(Work(lane=run.lane, run=run, grip=hold))
         except (LostGrip, Overtaken):
@@ -140,6 +141,8 @@ def _work(work: Work) -> Slice:
         return _interrupted(work, error)
     if not work.lane.books:
         return _finish(work, RunState.DONE, " ".join([customers.summary(work.run), *work.setbacks]))
+    if work.run.purpose == backfill.FILL:
+        return _finish(work, RunState.DONE, " ".join([_read(work.run), *work.setbacks]))
     if "plan" in plans.phases_of(work.run):
         state, told = plans.finish(work)
         return _finish(work, state, " ".join([told, *work.setbacks]))
@@ -191,6 +194,7 @@ PHASES: tuple[tuple[str, Callable[[Work, Flow], None]], ...] = (
     ("settle", posting.settle_open),
     ("approved", plans.carry_out),
     ("finish", plans.finish_under_way),
+    ("history", backfill.read_history),
     ("read", extraction.read_feeds),
     ("read again", extraction.read_unfinished),
     ("anew", plans.work_out_anew),
@@ -219,12 +223,24 @@ def _enter(work: Work, phase: str) -> None:
 
 def _interrupted(work: Work, error: VendorError) -> Slice:
     """Wait when waiting helps; end with the sentence when a person must act."""
+    if work.run.purpose == backfill.FILL:
+        return _history_interrupted(work, error)
     if isinstance(error, Throttled):
         return _pause(work, error.until, error.sentence, attempts=work.run.attempts)
     if isinstance(error, NotAuthorised | Refused) or work.run.attempts >= ATTEMPTS:
         return _finish(work, RunState.FAILED, error.sentence)
     until = clock.now() + min(LAST_PAUSE, posting.backoff(work.run.attempts + 1))
     return _pause(work, until, error.sentence, attempts=work.run.attempts + 1)
+
+
+def _history_interrupted(work: Work, error: VendorError) -> Slice:
+    """A batch does not wait: the lane's own runs may go on meanwhile."""
+    if isinstance(error, NotAuthorised | Refused):
+        backfill.stop(work.lane, sentence=error.sentence)
+        return _finish(work, RunState.FAILED, error.sentence)
+    until = error.until if isinstance(error, Throttled) else clock.now() + LAST_PAUSE
+    backfill.put_off(work.lane, until=until, sentence=error.sentence)
+    return _finish(work, RunState.DONE, f"{_read(work.run)} Cut short: {error.sentence}")
 
 
 def _pause(work: Work, until: datetime, sentence: str, *, attempts: int) -> Slice:
@@ -246,6 +262,10 @@ def _move(work: Work, after: RunState, changes: dict[str, Any]) -> None:
     run.state = after
     for name, value in changes.items():
         setattr(run, name, value)
+
+
+def _read(run: SyncRun) -> str:
+    return f"{run.records_read} records of history read, {run.records_changed} of them new. Nothing is booked by it."
 
 
 def _summary(run: SyncRun) -> str:

@@ -16,7 +16,7 @@ from connections.models import Division
 from connections.providers.errors import VendorError
 from mappings import items, reference
 from mappings.sheets import work as imports
-from sync import approval, clearing_proof, doorbell, issues, proofs, runs, sentinel, summary
+from sync import approval, backfill, clearing_proof, doorbell, issues, proofs, runs, sentinel, summary
 from sync.alerts import sending, watching
 from sync.models import AlertMessage, Beat, SourceCount, SyncLane, SyncRun
 from sync.models.lanes import BOOKING
@@ -53,6 +53,7 @@ def sweep() -> int:
     for lane in _due_lanes(now).select_related("division__connection", "source"):
         _open_due(lane, trigger="webhook" if lane.pk in told else "schedule")
     approval.open_approved()
+    backfill.open_due()
     issues.look(now)
     _ring_abandoned_replays()
     watching.look(now)

@@ -5,6 +5,7 @@ from audit.models import AuditEntry
 from connections.models import Division
 from sync.admin import (
     alerts,
+    backfills,
     backtest,
     clearing,
     counts,
@@ -28,10 +29,11 @@ from sync.admin import (
     words,
 )
 from sync.admin.verbs import AUDIT_VERB, DIVISION_VERB
-from sync.models import Expiry, SyncLane
+from sync.models import Backfill, Expiry, SyncLane
 
 __all__ = [
     "alerts",
+    "backfills",
     "backtest",
     "clearing",
     "counts",
@@ -55,6 +57,7 @@ __all__ = [
 
 words.install()
 decisions.install()
+adminkit.add_subject("backfill", Backfill)
 adminkit.add_subject("expiry", Expiry)
 adminkit.add_action(AuditEntry, AUDIT_VERB)
 adminkit.add_action(Division, DIVISION_VERB)

@@ -29,6 +29,7 @@ SILENT_AFTER = timedelta(seconds=90)
 PHASES = {
     "prepare": "Reading the division's data",
     "settle": "Looking up entries in doubt",
+    "history": "Reading history at Square",
     "read": "Reading Square",
     "read again": "Reading unfinished orders again",
     "resolve": "Working out what each record owes",
@@ -227,6 +228,8 @@ class SyncRunAdmin(DetailAdmin):
 
 def needs(run: SyncRun) -> SafeString | str:
     """What it was going to need when it was opened, and by when it will be done while it is at it."""
+    if run.purpose == "fill":
+        return ""
     if run.needs_exact is None:
         return "How many calls it needs is known once Square has been read for the first time." if run.is_open else ""
     told = format_html("Needs about {} calls to Exact", number(run.needs_exact))

@@ -144,7 +144,7 @@ class Stream:
     `pages(work, feed, begin, end)` reads it; `again` reads unfinished records of it once more; `resolve` turns its
     records into legs (pure but for reading mappings), `chunk` of them stored together; `ready` names records that
     waited for another stream and may go on. What cannot be read of a stream that is not essential is told at the end
-    of the run and holds nothing else up.
+    of the run and holds nothing else up. One that `goes_back` can be read for any days of the past.
     """
 
     name: str
@@ -156,6 +156,7 @@ class Stream:
     ready: Callable[[Work], QuerySet[SyncItem]] | None = None
     is_essential: bool = True
     chunk: int = 200
+    goes_back: bool = False
 
 
 @dataclass(frozen=True, slots=True)

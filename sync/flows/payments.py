@@ -162,4 +162,5 @@ PAYMENTS = Stream(
     again=again,
     resolve=resolve,
     ready=ready,
+    goes_back=True,
 )

@@ -239,6 +239,7 @@ PAYOUTS = Stream(
     again=again,
     resolve=resolve,
     ready=ready,
+    goes_back=True,
     is_essential=False,
     chunk=1,
 )

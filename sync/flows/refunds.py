@@ -237,5 +237,6 @@ REFUNDS = Stream(
     again=again,
     resolve=resolve,
     ready=ready,
+    goes_back=True,
     is_essential=False,
 )

@@ -1,6 +1,7 @@
 """What is happening: lanes, their runs, and each source record's way into the books."""
 
 from sync.models.alerts import Alert, AlertChannel, AlertLimits, AlertMessage
+from sync.models.backfills import Backfill
 from sync.models.clearing import ClearingOpening, ClearingProof, SuspenseCleared
 from sync.models.counts import SourceCount
 from sync.models.customers import CustomerCreation, CustomerLink, CustomerPolicy
@@ -22,6 +23,7 @@ __all__ = [
     "AlertLimits",
     "AlertMessage",
     "Attachment",
+    "Backfill",
     "Beat",
     "ClearingOpening",
     "ClearingProof",

@@ -8,6 +8,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import Q
 
+from connections.priorities import Claim, Priority, claim
 from sync.lifecycle import RunState
 from sync.models.lanes import SyncLane
 from sync.models.states import choices
@@ -19,6 +20,7 @@ class SyncRun(models.Model):
     TRIGGERS: ClassVar = [(word, word) for word in ("schedule", "person", "webhook", "replay", "backfill")]
     PURPOSES: ClassVar = [
         ("book", "read and book"), ("plan", "read and plan"), ("undo", "plan of an undo"), ("post", "book a plan"),
+        ("fill", "read history"),
     ]  # fmt: skip
     OPEN: ClassVar = [RunState.QUEUED.value, RunState.RUNNING.value, RunState.PAUSED.value]
 
@@ -79,6 +81,11 @@ class SyncRun(models.Model):
     @property
     def is_open(self) -> bool:
         return self.state in self.OPEN
+
+    @property
+    def claim(self) -> Claim:
+        """History stands back behind every lane."""
+        return claim(Priority.LAST) if self.purpose == "fill" else self.lane.claim
 
 
 class Beat(models.Model):

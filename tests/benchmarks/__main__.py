@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from tests.benchmarks import audit, customers, quota, results, sheets, stage, suggested, webhooks, whole
+from tests.benchmarks import audit, customers, history, quota, results, sheets, stage, suggested, webhooks, whole
 
 SIZES = (1_000, 10_000)
 
@@ -40,6 +40,8 @@ def _booking(*, is_quick: bool) -> list[results.Row]:
     print(f"{people:,} customers kept in step in both directions")
     writes = quota.QUICK if is_quick else quota.WRITES
     print(f"{writes:,} writes of three lanes within Exact's limits")
+    past = history.QUICK if is_quick else history.RECORDS
+    print(f"{past:,} records of history read off peak, killed on the way, released and booked")
     print("Each in a fresh data folder, the vendors in processes of their own. This takes minutes.", flush=True)
     measured = stage.measure_all(wanted)
     months = stage.measure_months(sizes)
@@ -52,6 +54,7 @@ def _booking(*, is_quick: bool) -> list[results.Row]:
         *webhooks.rows(),
         *customers.rows(people),
         *quota.rows(writes),
+        *history.rows(past),
     ]
 
 
