@@ -272,7 +272,8 @@ def test_a_lane_for_customers_is_added_on_the_pages_and_paused(world, browser):
     assert "Whose word counts" in shown
     assert "Sales go here" not in shown
     form = {"label": "Customers", "source": shop.square.pk, "division": shop.division.pk, "is_enabled": "on",
-            "cadence_minutes": "15", "customer_policy-TOTAL_FORMS": "1", "customer_policy-INITIAL_FORMS": "0",
+            "cadence_minutes": "15", "priority": "0",
+            "customer_policy-TOTAL_FORMS": "1", "customer_policy-INITIAL_FORMS": "0",
             "customer_policy-MIN_NUM_FORMS": "1", "customer_policy-MAX_NUM_FORMS": "1",
             "customer_policy-0-direction": "both", "customer_policy-0-unmapped": "propose"}  # fmt: skip
     owned = ("name", "email", "phone", "address", "vat_number")
