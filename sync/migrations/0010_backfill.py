@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('sync', '0008_run_outlook'),
+        ('sync', '0009_run_outlook'),
     ]
 
     operations = [
