@@ -29,6 +29,7 @@ _BOOKS = (
     "sync.plan_syncrun",
     "sync.undo_*",
     "sync.reconcile_*",
+    "sync.prove_*",
     "sync.work_issue",
     "sync.resolve_*",
 )
@@ -53,7 +54,7 @@ ROLES: dict[str, tuple[str, ...]] = {
     ),
     "Operator": (
         *_LOOKS, "sync.run_*", "sync.plan_syncrun", "sync.change_synclane", "sync.replay_*", "sync.reconcile_*",
-        "sync.work_issue", "sync.add_backfill",
+        "sync.prove_*", "sync.work_issue", "sync.add_backfill",
         "connections.authorise_connection", "connections.confirm_division", "connections.change_*",
         "sync.add_alertlimits", "sync.change_alertlimits", "sync.add_alertchannel", "sync.change_alertchannel",
         "audit.verify_auditseal", "sync.change_customerpolicy", "sync.add_customerpolicy",
@@ -68,7 +69,7 @@ NOBODY = {
         ("audit", "auditentry"), ("audit", "auditseal"), ("audit", "sealedspan"), ("audit", "auditarchive"),
         ("audit", "auditverification"), ("sync", "syncitem"), ("sync", "syncrun"), ("sync", "posting"), ("sync", "leg"),
         ("sync", "deposit"), ("sync", "clearingproof"), ("sync", "suspensecleared"),
-        ("sync", "latearrival"), ("sync", "itemedit"),
+        ("sync", "booksproof"), ("sync", "booksfinding"), ("sync", "latearrival"), ("sync", "itemedit"),
         ("sync", "orderrecord"), ("sync", "exactorder"),
         ("sync", "invoicestanding"),
         ("sync", "plan"), ("sync", "plannedentry"),

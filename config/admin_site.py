@@ -25,7 +25,7 @@ HIDDEN = frozenset({"django_q", "account", "mfa"})
 MENU = (
     ("Bookings", "sync", ("Issue", "SyncItem", "Posting", "InvoiceStanding", "OrderRecord", "Deposit", "Expiry")),
     ("Months and reports", "sync",
-     ("Month", "Reconciliation", "ClearingProof", "ClearingOpening", "LateArrival", "SourceCount")),
+     ("Month", "Reconciliation", "BooksProof", "ClearingProof", "ClearingOpening", "LateArrival", "SourceCount")),
     ("Customers", "sync", ("CustomerLink", "CustomerCreation")),
     ("Lanes and runs", "sync", ("SyncLane", "SyncRun", "Backfill")),
     ("Mappings", "mappings", ("GLMapping", "CustomerMapping", "ItemMapping", "Convention", "TenderJournal",

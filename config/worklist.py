@@ -20,7 +20,7 @@ from mappings import soundness
 from mappings.controls import ProposedChange
 from mappings.models import CustomerMapping, Decision, GLMapping, ItemMapping, TenderJournal
 from sync import health, issues, quiet, vitals
-from sync.admin import clearing, naming, shown
+from sync.admin import books, clearing, naming, shown
 from sync.admin.naming import Names
 from sync.health import Cause, Doubt, LaneHealth
 from sync.lifecycle import PostingState
@@ -323,7 +323,8 @@ def _customers() -> list[Notice]:
 
 
 def _clearing() -> list[Notice]:
-    return [Notice(title, sentence, url, "wait") for title, sentence, url in clearing.concerns()]
+    found = [*clearing.concerns(), *books.concerns()]
+    return [Notice(title, sentence, url, "wait") for title, sentence, url in found]
 
 
 def _unsound() -> list[Notice]:

@@ -176,11 +176,24 @@ def watch_drift(division_id: int) -> None:
         watch.watch_oldest(division)
 
 
-def nightly() -> None:
-    """Mail the summary, prove the audit trail, keep tokens alive that no lane used, prove each lane's clearing account,
-    have the months compared that still move and a signed one watched, and let go of what the request ledger no longer
-    tells anybody.
+def prove_books(division_id: int, month: str, by: str) -> None:
+    """Look for every leg of a month (its first day, ISO) in Exact. A look that failed keeps nothing: the page shows how
+    old the last one is.
     """
+    from sync.books_proof import keeping  # it needs the comparison, and that rings runs through this module
+
+    division = Division.objects.select_related("connection").get(pk=division_id)
+    trigger = "schedule" if by == NIGHTLY else "person"
+    with suppress(VendorError), context.acting(actor=by, trigger=trigger):  # the request ledger says what went wrong
+        keeping.prove_and_keep(division, date.fromisoformat(month), by=by)
+
+
+def nightly() -> None:
+    """Mail the summary, prove the audit trail, keep tokens alive that no lane used, prove each lane's clearing account
+    and that each leg of the running month stands in Exact exactly once, have the months compared that still move and a
+    signed one watched, and let go of what the request ledger no longer tells anybody.
+    """
+    from sync.books_proof import keeping
     from sync.reconciliation import watch
 
     proofs.keep_nightly()
@@ -197,6 +210,8 @@ def nightly() -> None:
         for begin, end in due:
             async_task("sync.tasks.reconcile", division.pk, begin.isoformat(), end.isoformat(), NIGHTLY)
         async_task("sync.tasks.watch_drift", division.pk)
+        for month in keeping.due_tonight(clock.now().date()):
+            async_task("sync.tasks.prove_books", division.pk, month.isoformat(), NIGHTLY)
 
 
 def _look_after_webhooks() -> None:

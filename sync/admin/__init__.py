@@ -7,6 +7,7 @@ from sync.admin import (
     alerts,
     backfills,
     backtest,
+    books,
     clearing,
     counts,
     customers,
@@ -35,6 +36,7 @@ __all__ = [
     "alerts",
     "backfills",
     "backtest",
+    "books",
     "clearing",
     "counts",
     "customers",
@@ -62,4 +64,5 @@ adminkit.add_subject("expiry", Expiry)
 adminkit.add_action(AuditEntry, AUDIT_VERB)
 adminkit.add_action(Division, DIVISION_VERB)
 adminkit.add_action(SyncLane, months.LANE_VERB)
+adminkit.add_action(SyncLane, books.LANE_VERB)
 adminkit.add_action(SyncLane, counts.LANE_VERB)

@@ -24,7 +24,7 @@ from sync import restoring, soundness
 from sync.admin import currencies, shown
 from sync.admin.money import MoneyPage
 from sync.admin.verbs import LANE_VERBS
-from sync.models import CustomerLink, CustomerPolicy, LaneLocation, LateArrival, SyncLane, SyncRun
+from sync.models import BooksProof, CustomerLink, CustomerPolicy, LaneLocation, LateArrival, SyncLane, SyncRun
 from sync.models.clearing import ClearingProof
 from sync.models.invoices import InvoiceStanding
 from sync.models.lanes import BOOKING, CUSTOMERS
@@ -50,8 +50,8 @@ JOURNAL_TYPES = {"sales_journal": (20, "sales"), "clearing_journal": (12, "bank"
 # Lists about one lane, beside its form.
 OF_CUSTOMERS = (("Customers", CustomerLink), ("Runs", SyncRun))
 PAGES = (
-    ("Clearing", ClearingProof), ("Months", Month), ("Runs", SyncRun), ("Invoices", InvoiceStanding),
-    ("Late arrivals", LateArrival),
+    ("Clearing", ClearingProof), ("Months", Month), ("Proofs of the books", BooksProof), ("Runs", SyncRun),
+    ("Invoices", InvoiceStanding), ("Late arrivals", LateArrival),
 )  # fmt: skip
 
 

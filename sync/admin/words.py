@@ -6,7 +6,7 @@ from audit import adminkit, words
 from connections import clock
 from connections.models import Connection, Division
 from mappings.models import CustomerMapping, GLMapping, ItemMapping
-from sync.models import ItemEdit, Leg, Posting, SyncItem, SyncLane, SyncRun
+from sync.models import BooksProof, ItemEdit, Leg, Posting, SyncItem, SyncLane, SyncRun
 from sync.models.reconciliation import Month, Reconciliation
 
 WORDS = {
@@ -98,6 +98,8 @@ WORDS = {
     "attachment.attached": "list of sales attached in Exact",
     "attachment.refused": "list of sales could not be attached",
     "reconciliation.made": "compared with Square and Exact",
+    "books.proven": "every leg found in Exact exactly once",
+    "books.not_proven": "legs looked for in Exact, not all as they should be",
     "month.signed_off": "month signed off",
     "month.taken_back": "sign-off taken back",
     "month.disturbed": "month changed after its sign-off",
@@ -130,6 +132,8 @@ TONES = {
     "run.done": "good",
     "run.paused": "wait",
     "lane.paused": "wait",
+    "books.proven": "good",
+    "books.not_proven": "bad",
     "month.signed_off": "good",
     "month.disturbed": "bad",
     "month.settled": "good",
@@ -145,6 +149,7 @@ def install() -> None:
         "itemmapping": ItemMapping,
         "itemedit": ItemEdit,
         "month": Month, "reconciliation": Reconciliation,
+        "booksproof": BooksProof,
     }  # fmt: skip
     for name, model in subjects.items():
         adminkit.add_subject(name, model)

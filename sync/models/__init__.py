@@ -2,6 +2,7 @@
 
 from sync.models.alerts import Alert, AlertChannel, AlertLimits, AlertMessage
 from sync.models.backfills import Backfill
+from sync.models.books import BooksFinding, BooksProof
 from sync.models.clearing import ClearingOpening, ClearingProof, SuspenseCleared
 from sync.models.counts import SourceCount
 from sync.models.customers import CustomerCreation, CustomerLink, CustomerPolicy
@@ -25,6 +26,8 @@ __all__ = [
     "Attachment",
     "Backfill",
     "Beat",
+    "BooksFinding",
+    "BooksProof",
     "ClearingOpening",
     "ClearingProof",
     "CustomerCreation",

@@ -83,8 +83,12 @@ LEDGER = Resource(
 
 def read(client: ExactClient, scope: Scope, period: Period, books: Books) -> None:
     """All lines of the scope that are dated in the period, into the books."""
+    books.read(lines(client, scope, period))
+
+
+def lines(client: ExactClient, scope: Scope, period: Period) -> Iterator[LedgerLine]:
     if scope.journals or scope.clearing:
-        books.read(client.read(LEDGER, where=_where(scope, period)))
+        yield from client.read(LEDGER, where=_where(scope, period))
 
 
 def _where(scope: Scope, period: Period) -> odata.Filter:
@@ -96,13 +100,14 @@ def _where(scope: Scope, period: Period) -> odata.Filter:
 
 def look_for(client: ExactClient, entry_ids: Iterable[str], books: Books) -> None:
     """Entries that are not in the period: wherever they stand now."""
+    books.read(lines_of(client, entry_ids))
+
+
+def lines_of(client: ExactClient, entry_ids: Iterable[str]) -> Iterator[LedgerLine]:
+    """Every line of these entries, as far as so many are looked for: thirty of them a call."""
     wanted = list(entry_ids)[:MOST_LOOKED_FOR]
     for part in batches((odata.guid(key) for key in wanted), TERMS):
-        books.read(_lines(client, part))
-
-
-def _lines(client: ExactClient, ids: Iterable[odata.Value]) -> Iterator[LedgerLine]:
-    return client.read(LEDGER, where=odata.any_of(*(odata.eq("EntryID", key) for key in ids)))
+        yield from client.read(LEDGER, where=odata.any_of(*(odata.eq("EntryID", key) for key in part)))
 
 
 def open_terms(client: ExactClient, accounts: Sequence[str], *, most: int) -> dict[tuple[str, str], int] | None:

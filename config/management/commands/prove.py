@@ -1,4 +1,7 @@
-"""`manage.py prove`: kills real workers at random boundaries and counts what became of every payment."""
+"""`manage.py prove`: kills real workers at random boundaries and counts what became of every payment.
+
+`--live` kills nobody: it looks for every leg of the live books in Exact by its reference.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +13,15 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from config.prove import setting
+from config.prove import live, setting
+from sync import calendar_months
 
 PROCESSES = 2
 COUNTED = (
@@ -34,14 +38,35 @@ Verdict = dict[str, Any]
 
 
 class Command(BaseCommand):
-    help = "Kill real workers and break the wire at random; fails when a payment is not booked exactly once."
+    help = (
+        "Kill real workers and break the wire at random; fails when a payment is not booked exactly once. With --live: "
+        "look for every leg of the live books in Exact; fails when one is not in exactly one document, to the cent."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--schedules", type=int, default=20)
         parser.add_argument("--seed", type=int, default=1, help="seed of the first schedule; the next has the next one")
         parser.add_argument("--payments", type=int, default=0, help="payments of each schedule (12 to 25 by default)")
+        parser.add_argument("--live", action="store_true", help="prove the live books instead: harms nothing")
+        parser.add_argument("--month", help="with --live: a month as 2026-03 (default: the running one)")
+        parser.add_argument("--division", type=int, help="with --live: code of one division (default: all)")
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 - Django's signature
+        if options["live"]:
+            self._prove_live(options["month"], options["division"])
+        elif options["month"] or options["division"]:
+            raise CommandError("--month and --division go with --live.")
+        else:
+            self._play(options)
+
+    def _prove_live(self, month: str | None, division: int | None) -> None:
+        try:
+            chosen = calendar_months.read(month) if month else None
+        except ValueError:
+            raise CommandError("--month is a month as 2026-03.") from None
+        live.prove(chosen, division, say=self.stdout.write)
+
+    def _play(self, options: Mapping[str, Any]) -> None:
         began = time.monotonic()
         seeds = range(options["seed"], options["seed"] + options["schedules"])
         verdicts = []
