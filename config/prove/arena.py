@@ -108,16 +108,18 @@ class Arena:
 
 
 @contextmanager
-def arena(template: Path, *, seed: int, start: datetime, time: SharedClock) -> Iterator[Arena]:
+def arena(
+    template: Path, *, seed: int, start: datetime, time: SharedClock, sandbox: type[WitnessedSandbox] = WitnessedSandbox
+) -> Iterator[Arena]:
     """A fresh world at `start`, gone at the end."""
     _fresh_database(template)
     time.start_at(start)
-    sandbox = WitnessedSandbox(seed=seed, clock=SandboxClock(time.now))
+    vendors = sandbox(seed=seed, clock=SandboxClock(time.now))
     address = urlsplit(settings.SANDBOX_SQUARE_URL)
     restore = clock.install(time)
     try:
-        with serve(sandbox, address.hostname or "127.0.0.1", address.port or 0):
-            stage = Arena(sandbox, time)
+        with serve(vendors, address.hostname or "127.0.0.1", address.port or 0):
+            stage = Arena(vendors, time)
             try:
                 yield stage
             finally:

@@ -4,4 +4,4 @@ import django
 
 django.setup()
 
-from config.prove import worker  # noqa: E402, F401 - after the app registry
+from config.prove import token_hands, worker  # noqa: E402, F401 - after the app registry

@@ -11,7 +11,7 @@ from pathlib import Path
 SPEED = 60
 
 
-def environment(folder: Path) -> dict[str, str]:
+def environment(folder: Path, *, speed: int = SPEED) -> dict[str, str]:
     port = _free_port()
     return {
         **os.environ,
@@ -21,7 +21,7 @@ def environment(folder: Path) -> dict[str, str]:
         "SALT_KEY": "prove-only-sealing-key-of-a-sandbox",
         "TILLBRIDGE_DATA": str(folder),
         "DATABASE_URL": f"sqlite:///{folder / 'tillbridge.sqlite3'}",
-        "TILLBRIDGE_CLOCK": f"{time.time():.3f},{SPEED}",
+        "TILLBRIDGE_CLOCK": f"{time.time():.3f},{speed}",
         "SANDBOX_SQUARE_URL": f"http://127.0.0.1:{port}/square",
         "SANDBOX_EXACT_URL": f"http://127.0.0.1:{port}/exact/{{region}}",
         "LOG_LEVEL": "ERROR",

@@ -26,13 +26,13 @@ def main(arguments: list[str]) -> None:
     # Ended from outside, it still ends the workers that it started.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     seeds, payments = json.loads(arguments[0]), int(arguments[1])
-    template, time = _template(Path(settings.DATA_DIR)), _time()
+    frame, time = template(Path(settings.DATA_DIR)), shared_time()
     for seed in seeds:
-        verdict = schedule.run(seed, payments=payments, template=template, time=time)
+        verdict = schedule.run(seed, payments=payments, template=frame, time=time)
         print(json.dumps(verdict.as_json()), flush=True)
 
 
-def _template(folder: Path) -> Path:
+def template(folder: Path) -> Path:
     """A migrated database, made once."""
     from django.core.management import call_command
     from django.db import connection
@@ -40,12 +40,12 @@ def _template(folder: Path) -> Path:
     call_command("migrate", verbosity=0)
     call_command("createcachetable")
     connection.close()
-    template = folder / "template.sqlite3"
-    Path(connection.settings_dict["NAME"]).rename(template)
-    return template
+    frame = folder / "template.sqlite3"
+    Path(connection.settings_dict["NAME"]).rename(frame)
+    return frame
 
 
-def _time() -> SharedClock:
+def shared_time() -> SharedClock:
     from config.prove.crew import forks
     from config.prove.timing import SharedClock
     from connections import clock

@@ -1,6 +1,7 @@
 """`manage.py prove`: kills real workers at random boundaries and counts what became of every payment.
 
-`--live` kills nobody: it looks for every leg of the live books in Exact by its reference.
+`--tokens` kills processes at every line of a token refresh instead, over weeks. `--live` kills nobody: it looks for
+every leg of the live books in Exact by its reference.
 """
 
 from __future__ import annotations
@@ -34,6 +35,12 @@ WORDS = {
     "looked_up": "look-ups by reference", "found": "found, not sent again",
     "sent_again": "sent again after two empty looks",
 }  # fmt: skip
+TOKEN_WORDS = {
+    "days": "days of the clock", "moments": "moments at which 16 processes wanted a token",
+    "refreshes": "refresh tokens sent", "lines": "lines that a refresh passes", "killed_at": "of them killed at",
+    "kills": "processes killed (SIGKILL)", "asked_again": "sent again after an open refusal",
+    "consents": "consents asked for", "needless": "of them to be safe, nothing was lost",
+}  # fmt: skip
 Verdict = dict[str, Any]
 
 
@@ -47,6 +54,8 @@ class Command(BaseCommand):
         parser.add_argument("--schedules", type=int, default=20)
         parser.add_argument("--seed", type=int, default=1, help="seed of the first schedule; the next has the next one")
         parser.add_argument("--payments", type=int, default=0, help="payments of each schedule (12 to 25 by default)")
+        parser.add_argument("--tokens", action="store_true", help="prove the token refresh instead, over --days")
+        parser.add_argument("--days", type=int, default=60, help="with --tokens: days of the clock (default: 60)")
         parser.add_argument("--live", action="store_true", help="prove the live books instead: harms nothing")
         parser.add_argument("--month", help="with --live: a month as 2026-03 (default: the running one)")
         parser.add_argument("--division", type=int, help="with --live: code of one division (default: all)")
@@ -56,6 +65,8 @@ class Command(BaseCommand):
             self._prove_live(options["month"], options["division"])
         elif options["month"] or options["division"]:
             raise CommandError("--month and --division go with --live.")
+        elif options["tokens"]:
+            self._prove_tokens(options["days"], options["seed"])
         else:
             self._play(options)
 
@@ -65,6 +76,24 @@ class Command(BaseCommand):
         except ValueError:
             raise CommandError("--month is a month as 2026-03.") from None
         live.prove(chosen, division, say=self.stdout.write)
+
+    def _prove_tokens(self, days: int, seed: int) -> None:
+        with tempfile.TemporaryDirectory(prefix="prove-") as folder:
+            environment = setting.environment(Path(folder), speed=1)
+            player = _ours("config.prove.tokens", str(days), str(seed), environment=environment)
+            heard = player.communicate()[0]
+        if player.returncode:
+            raise CommandError("The proof of the tokens did not end.")
+        verdict: Verdict = json.loads(heard.splitlines()[-1])
+        rows = [(words, verdict[name]) for name, words in TOKEN_WORDS.items()]
+        rows += [(f"answers: {name}", times) for name, times in sorted(verdict["faults"].items())]
+        rows += [("violations", len(verdict["breaches"])), ("seconds", round(verdict["seconds"]))]
+        self.stdout.write("\n".join(f"{name:<44}{figure:>8}" for name, figure in rows))
+        for told in verdict["unreached"]:
+            self.stdout.write(f"  nobody came by: {told}")
+        if verdict["breaches"]:
+            self.stdout.write("\n".join(f"  {told}" for told in verdict["breaches"]))
+            raise CommandError(f"again: manage.py prove --tokens --days {days} --seed {seed}")
 
     def _play(self, options: Mapping[str, Any]) -> None:
         began = time.monotonic()
@@ -123,10 +152,15 @@ def _played(seeds: Sequence[int], payments: int, folder: Path) -> Iterator[Verdi
 
 def _start(seeds: Sequence[int], payments: int, folder: Path) -> subprocess.Popen[str]:
     folder.mkdir()
-    command = [sys.executable, "-m", "config.prove.share", json.dumps(list(seeds)), str(payments)]
+    environment = setting.environment(folder)
+    return _ours("config.prove.share", json.dumps(list(seeds)), str(payments), environment=environment)
+
+
+def _ours(module: str, *arguments: str, environment: Mapping[str, str]) -> subprocess.Popen[str]:
     return subprocess.Popen(  # noqa: S603 - our own command line
-        command, env=setting.environment(folder), cwd=settings.BASE_DIR, stdout=subprocess.PIPE, text=True
-    )
+        [sys.executable, "-m", module, *arguments], env=environment, cwd=settings.BASE_DIR, stdout=subprocess.PIPE,
+        text=True,
+    )  # fmt: skip
 
 
 def _listen(player: subprocess.Popen[str], heard: queue.Queue[Verdict | None]) -> None:
