@@ -7,6 +7,8 @@ import sys
 
 import pytest
 from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import CommandError
 
 from audit.models import AuditEntry
 from connections import clients
@@ -79,3 +81,19 @@ def test_a_schedule_runs_from_the_command_line_and_prints_its_figures():
     assert (ran.returncode, ran.stderr) == (0, "")
     assert (figures["schedules"], figures["violations"], figures["lost"], figures["doubled"]) == ("1", "0", "0", "0")
     assert int(figures["worker processes"]) > 3
+
+
+@pytest.mark.processes
+def test_the_proof_of_the_tokens_rehearses_every_way_of_a_refresh_and_prints_its_figures():
+    command = [sys.executable, "manage.py", "prove", "--tokens", "--days", "0"]
+    ran = subprocess.run(command, cwd=settings.BASE_DIR, capture_output=True, text=True, timeout=120, check=False)
+
+    figures = dict(line.rsplit(maxsplit=1) for line in ran.stdout.splitlines())
+    assert (ran.returncode, ran.stderr, figures["violations"]) == (0, "", "0")
+    assert int(figures["lines that a refresh passes"]) > 200
+    assert int(figures["refresh tokens sent"]) >= 4
+
+
+def test_what_belongs_to_the_live_books_is_refused_without_them():
+    with pytest.raises(CommandError, match="go with --live"):
+        call_command("prove", "--month", "2026-03")
