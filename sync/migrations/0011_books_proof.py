@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('sync', '0006_customers_both_ways'),
+        ('sync', '0010_backfill'),
     ]
 
     operations = [
