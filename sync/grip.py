@@ -37,9 +37,12 @@ class Grip:
             raise LostGrip(f"lane {self.lane_id} is no longer ours (fence {self.fence})")
         self.held_until = until
 
-    def require_time(self) -> None:
-        """Right before a request leaves: raises `LostGrip` unless its answer must come while the lane is still ours."""
-        if clock.now() + timedelta(seconds=clients.answer_timeout()) >= self.held_until:
+    def require_time(self, seconds: float | None = None) -> None:
+        """Right before a request leaves: raises `LostGrip` unless its answer must come while the lane is still ours.
+        `seconds`: how long it may take where that is not the usual.
+        """
+        longest = clients.answer_timeout() if seconds is None else seconds
+        if clock.now() + timedelta(seconds=longest) >= self.held_until:
             raise LostGrip(f"too little is left of the lease of lane {self.lane_id} to send anything")
 
     def release(self) -> None:

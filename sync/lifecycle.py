@@ -194,6 +194,23 @@ CREATIONS = {
 }
 
 
+class BatchState(StrEnum):
+    """One INSERT into the archive. What is being sent may be in Snowflake already."""
+
+    DRAFT = "draft"
+    SENDING = "sending"
+    DONE = "done"
+    CONFLICT = "conflict"
+
+
+BATCHES = {
+    BatchState.DRAFT: {BatchState.SENDING},
+    BatchState.SENDING: {BatchState.DONE, BatchState.DRAFT, BatchState.CONFLICT},
+    BatchState.DONE: set(),
+    BatchState.CONFLICT: set(),
+}
+
+
 class PlannedState(StrEnum):
     """What became of one entry of a plan: it waits for approval, was handed to the posting, or was refused."""
 
@@ -219,6 +236,7 @@ TABLES: Mapping[type[StrEnum], Mapping[Any, AbstractSet[Any]]] = {
     LinkState: LINKS,
     CreationState: CREATIONS,
     EditState: EDITS,
+    BatchState: BATCHES,
 }
 
 

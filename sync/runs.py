@@ -34,6 +34,8 @@ from sync import (
     resolving,
     splitting,
 )
+from sync.archive import run as archive
+from sync.archive import work as copying
 from sync.customers import run as customers
 from sync.engine import Move, Outcome, Overtaken
 from sync.flows import FLOWS
@@ -65,7 +67,8 @@ def open_run(lane: SyncLane, *, trigger: str, by: str = "", purpose: str = "") -
     """
     standing = obstacle(lane)
     if not lane.books and purpose not in {"", "book"}:
-        standing = f"Lane {lane} keeps customers in step: it books nothing, so there is nothing to plan."
+        does = "archives" if lane.archives else "keeps customers in step"
+        standing = f"Lane {lane} {does}: it books nothing, so there is nothing to plan."
     if standing:
         raise NotNow(standing)
     now = clock.now()
@@ -93,6 +96,8 @@ def obstacle(lane: SyncLane) -> str:
     """Why the lane must not run now, as a sentence; empty when nothing is in the way."""
     if lane.is_paused:
         return f"Lane {lane} is paused: {lane.paused_reason}"
+    if lane.archives:
+        return copying.obstacle(lane)
     if lane.division.is_held:
         return f"Division {lane.division} is held: {lane.division.held_reason}"
     for connection in (lane.source, lane.division.connection):
@@ -140,7 +145,8 @@ def _work(work: Work) -> Slice:
     except VendorError as error:
         return _interrupted(work, error)
     if not work.lane.books:
-        return _finish(work, RunState.DONE, " ".join([customers.summary(work.run), *work.setbacks]))
+        told = archive.summary(work.run) if work.lane.archives else customers.summary(work.run)
+        return _finish(work, RunState.DONE, " ".join([told, *work.setbacks]))
     if work.run.purpose == backfill.FILL:
         return _finish(work, RunState.DONE, " ".join([_read(work.run), *work.setbacks]))
     if "plan" in plans.phases_of(work.run):
@@ -150,9 +156,9 @@ def _work(work: Work) -> Slice:
 
 
 def _phases(work: Work) -> Iterator[tuple[str, Callable[[Work], None]]]:
-    """Those of the lane's flow: one that keeps customers in step has phases of its own."""
+    """Those of the lane's flow: one that keeps customers in step, or archives, has phases of its own."""
     if not work.lane.books:
-        yield from customers.PHASES
+        yield from archive.PHASES if work.lane.archives else customers.PHASES
         return
     phases = dict(PHASES)
     for name in plans.phases_of(work.run):

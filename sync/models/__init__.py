@@ -1,6 +1,14 @@
 """What is happening: lanes, their runs, and each source record's way into the books."""
 
 from sync.models.alerts import Alert, AlertChannel, AlertLimits, AlertMessage
+from sync.models.archive import (
+    ArchiveAttestation,
+    ArchiveBatch,
+    ArchiveCursor,
+    ArchivedRecord,
+    ArchivePolicy,
+    ArchiveTable,
+)
 from sync.models.backfills import Backfill
 from sync.models.books import BooksFinding, BooksProof
 from sync.models.clearing import ClearingOpening, ClearingProof, SuspenseCleared
@@ -23,6 +31,12 @@ __all__ = [
     "AlertChannel",
     "AlertLimits",
     "AlertMessage",
+    "ArchiveAttestation",
+    "ArchiveBatch",
+    "ArchiveCursor",
+    "ArchivePolicy",
+    "ArchiveTable",
+    "ArchivedRecord",
     "Attachment",
     "Backfill",
     "Beat",

@@ -13,16 +13,16 @@ from mappings.bookkeeping.periods import Policy
 from mappings.models import DebtorAccount
 
 # The flow that writes the books; what concerns entries asks for its lanes alone.
-BOOKING, CUSTOMERS = "payments", "customers"
+BOOKING, CUSTOMERS, ARCHIVE = "payments", "customers", "archive"
 # Postings before customers; what comes new and is not named here comes last.
-USUAL_PRIORITY = {BOOKING: Priority.FIRST, CUSTOMERS: Priority.SECOND}
+USUAL_PRIORITY = {BOOKING: Priority.FIRST, CUSTOMERS: Priority.SECOND, ARCHIVE: Priority.LAST}
 MOST_LEFT = 80
 
 
 class SyncLane(models.Model):
     """One flow from a source into a division: the cursor, the mutual exclusion and the switch."""
 
-    FLOWS: ClassVar = [("payments", "payments"), ("customers", "customers")]
+    FLOWS: ClassVar = [("payments", "payments"), ("customers", "customers"), ("archive", "archive")]
     SALES: ClassVar = [("daily_summary", "daily summary"), ("per_payment", "per payment")]
     CLEARING: ClassVar = [("per_day", "per day"), ("per_payout", "per payout")]
     LOST: ClassVar = [("loss", "dispute loss"), ("customer", "receivable of a known customer, else dispute loss")]
@@ -42,7 +42,7 @@ class SyncLane(models.Model):
     flow = models.CharField(max_length=20, choices=FLOWS, default="payments")
     source = models.ForeignKey(
         Connection, on_delete=models.PROTECT, related_name="lanes", verbose_name="Square connection",
-        limit_choices_to={"system": Connection.System.SQUARE},
+        limit_choices_to={"system__in": [Connection.System.SQUARE, Connection.System.EXACT]},
     )  # fmt: skip
     division = models.ForeignKey(
         Division, on_delete=models.PROTECT, related_name="lanes", limit_choices_to={"is_pinned": True}
@@ -170,8 +170,13 @@ class SyncLane(models.Model):
 
     @property
     def books(self) -> bool:
-        """Whether it turns Square's money into entries; the other flow keeps customers in step."""
+        """Whether it turns Square's money into entries; the others keep customers in step, or archive."""
         return self.flow == BOOKING
+
+    @property
+    def archives(self) -> bool:
+        """Whether it copies Exact into Snowflake. Its `source` is the Exact connection itself."""
+        return self.flow == ARCHIVE
 
 
 class LaneLocation(models.Model):

@@ -57,6 +57,10 @@ class SyncRun(models.Model):
     sent_to_exact = models.IntegerField(default=0)
     sent_to_square = models.IntegerField(default=0)
     conflicts = models.IntegerField(default=0)
+    # Of a lane that archives. A step is one list of a division that was read, or one batch that was written.
+    rows_written = models.IntegerField(default=0)
+    steps_planned = models.IntegerField(default=0)
+    steps_done = models.IntegerField(default=0)
 
     class Meta:
         verbose_name = "run"

@@ -19,6 +19,7 @@ RETRY_SAFE_BYTES = 1_000_000
 LARGEST_DOCUMENT = 8_000_000
 MOMENT = """'YYYY-MM-DD"T"HH24:MI:SS.FF6TZH:TZM'"""
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,99}")
+_FIELD = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +211,35 @@ def count_of_batch(table: Table, batch_id: str) -> Statement:
     """How many rows a batch left, for when its answer was lost long ago."""
     text = f'SELECT COUNT(*) FROM {quoted(table.name)} WHERE "batch_id" = ?'  # noqa: S608
     return Statement(text, "rows.count", (Bound("TEXT", batch_id),))
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """A table to be counted; `amount` is the field of its documents that is summed, or nothing."""
+
+    table: Table
+    amount: str = ""
+
+
+def totals(asked: Sequence[Total], source_system: str, region: str) -> Statement:
+    """Per table and division: rows, the sum of amounts with ten decimals, the highest row version.
+
+    What is no number, or larger than the sum can hold, counts as nothing. Raises `ValueError` for a strange field.
+    """
+    bound = (Bound("TEXT", source_system), Bound("TEXT", region)) * len(asked)
+    return Statement("\nUNION ALL\n".join(map(_total, asked)), "tables.total", bound)
+
+
+def _total(asked: Total) -> str:
+    if asked.amount and not _FIELD.fullmatch(asked.amount):
+        raise ValueError(f"{asked.amount!r} is no field of a document")
+    number = 'TRY_CAST("data":{}::VARCHAR AS NUMBER(38,{}))'
+    amount = f"SUM({number.format(asked.amount, 10)})" if asked.amount else "CAST(NULL AS NUMBER(38,10))"
+    return (
+        f'SELECT {literal(asked.table.name)} AS "entity", "division_id", COUNT(*) AS "rows", {amount} AS "amount", '
+        f'MAX({number.format("Timestamp", 0)}) AS "version"\n'
+        f'FROM {quoted(asked.table.name)} WHERE "source_system" = ? AND "region" = ? GROUP BY "division_id"'
+    )
 
 
 # -- views

@@ -24,6 +24,9 @@ _TABLES = {
     "sync/Financial/TransactionLines": "transactionlines",
     "sync/Logistics/Items": "items",
     "sync/Deleted": "deleted",
+    # What is written as a quotation or sales order is not shown by these: an order has other columns there.
+    "sync/PurchaseOrder/PurchaseOrders": "purchaseorderrows",
+    "sync/SalesOrder/SalesOrderLines": "salesorderrows",
 }
 # Reference: section 5, without `Prefer: return=representation` these answer only the key and defaults.
 TERSE = frozenset(("crm/Accounts", "crm/Contacts", "logistics/Items"))

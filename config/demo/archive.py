@@ -1,0 +1,48 @@
+"""The archive of the demo: an account at the stand-in of Snowflake, a connection, and a lane that copies Exact."""
+
+from __future__ import annotations
+
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from config.demo.shop import Shop
+from connections import clock, diagnosis
+from connections.models import Connection
+from connections.providers.snowflake.keypair import KeyPair
+from connections.sandbox.app import Sandbox
+from connections.sandbox.archive import ACCOUNT, DATABASE, ROLE, USER, WAREHOUSE, open_archive
+from sync.models import ArchivePolicy, SyncLane
+from sync.models.lanes import ARCHIVE
+
+SCHEMA = "exact"
+
+
+def connect(sandbox: Sandbox, label: str, *, pem: str = "") -> Connection:
+    """Their side and ours: the key registered at the user, and a connection that has passed its test."""
+    pem = pem or _new_key()
+    key = KeyPair.read(pem)
+    open_archive(sandbox, public_key=key.public, schema=SCHEMA)
+    row = Connection.objects.create(
+        system=Connection.System.SNOWFLAKE, environment=Connection.Environment.LOCAL_SANDBOX, label=label,
+        account_identifier=ACCOUNT, user_name=USER, role=ROLE, warehouse=WAREHOUSE, database=DATABASE, schema=SCHEMA,
+        private_key=pem, public_key=key.public,
+    )  # fmt: skip
+    diagnosis.test_connection(row)
+    row.refresh_from_db()
+    return row
+
+
+def open_lane(shop: Shop, target: Connection, *, is_enabled: bool = True, **choices: object) -> SyncLane:
+    """Weekly, every pinned division of the shop's Exact connection."""
+    lane = SyncLane.objects.create(
+        label=shop.lane.label.replace("payments", "archive"), flow=ARCHIVE, source=shop.exact, division=shop.division,
+        go_live=clock.now().date(), cadence_minutes=7 * 24 * 60, is_enabled=is_enabled,
+        due_at=clock.now() if is_enabled else None,
+    )  # fmt: skip
+    ArchivePolicy.objects.create(lane=lane, target=target, **choices)
+    return lane
+
+
+def _new_key() -> str:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
