@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import uuid
+from datetime import timedelta
 from hashlib import sha256
 
 from audit.trail import Fact
-from connections.providers.errors import Refused
+from connections import clock
+from connections.providers.errors import NoAnswer, Refused
 from connections.providers.snowflake import statements
-from connections.providers.snowflake.answers import Result
+from connections.providers.snowflake.answers import Result, Running
 from connections.providers.snowflake.statements import Statement, Table
 from sync import engine
 from sync.archive import reports
 from sync.archive.catalogue import ENTITIES, Entity
 from sync.archive.work import Copying
 from sync.engine import Outcome
+
+PATIENCE = timedelta(seconds=90)
+# Seconds of the clock between two looks at a statement that takes its time.
+FIRST_LOOK, LONGEST_PAUSE = 0.5, 10.0
 
 
 def missing(copying: Copying) -> list[Entity]:
@@ -41,10 +47,20 @@ def digest_of(table: Table) -> str:
 
 
 def ask(copying: Copying, statement: Statement) -> Result:
-    """What may be done twice without harm, and is not kept: it has an id of its own each time."""
-    return copying.snowflake.execute(
-        statement, request_id=str(uuid.uuid4()), tag=f"tillbridge run {copying.work.run.pk}", patience=30
-    )
+    """What may be done twice without harm, and is not kept: it has an id of its own each time. The lane stays ours
+    while it is waited for. Raises `NoAnswer` when it takes too long.
+    """
+    client, pause = copying.snowflake, FIRST_LOOK
+    give_up = clock.now() + PATIENCE
+    found = client.submit(statement, request_id=str(uuid.uuid4()), tag=f"tillbridge run {copying.work.run.pk}")
+    while isinstance(found, Running):
+        if clock.now() >= give_up:
+            raise NoAnswer(f"Snowflake is still at work on {statement.operation} after {PATIENCE.seconds} seconds.")
+        engine.apply(Outcome(), grip=copying.work.grip)
+        clock.sleep(pause)
+        pause = min(pause * 2, LONGEST_PAUSE)
+        found = client.status(found.handle)
+    return found
 
 
 def _make(copying: Copying, table: Table) -> None:

@@ -8,7 +8,6 @@ Reference: snowflake.md 1.2, 1.3, 1.9.
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator
 from datetime import timedelta
 from hashlib import sha256
@@ -26,6 +25,7 @@ from connections.providers.snowflake.statements import Stamp, Statement
 from sync import engine
 from sync.archive import buffering, documents
 from sync.archive.catalogue import BY_NAME
+from sync.archive.making import FIRST_LOOK, LONGEST_PAUSE, ask
 from sync.archive.work import Copying
 from sync.engine import Move, Outcome
 from sync.lifecycle import BatchState
@@ -35,8 +35,6 @@ SYSTEM = "exact"
 OPEN = (BatchState.DRAFT, BatchState.SENDING)
 # How long Snowflake knows a request again is not documented. A batch older than this is counted before it is repeated.
 REMEMBERED = timedelta(hours=1)
-# Seconds of the clock between two looks at a statement that takes its time.
-FIRST_LOOK, LONGEST_PAUSE = 0.5, 10.0
 
 
 def open_batches(copying: Copying) -> int:
@@ -151,7 +149,7 @@ def _let_go(copying: Copying, batch: ArchiveBatch) -> None:
 def _count_again(copying: Copying, batch: ArchiveBatch) -> None:
     """Its answer was lost too long ago to rely on Snowflake's memory: the rows themselves tell. None: sent anew."""
     counted = statements.count_of_batch(BY_NAME[batch.table.entity].table, batch.request_id)
-    result = copying.snowflake.execute(counted, request_id=str(uuid.uuid4()))
+    result = ask(copying, counted)
     there = int(result.rows[0][0] or 0)
     if there:
         _settle(copying, batch, there)

@@ -16,7 +16,7 @@ from connections.models import Division
 from connections.sandbox.exact.division import ExactDivision
 from connections.sandbox.snowflake.account import Account
 from sync import runs
-from sync.archive import making
+from sync.archive import making, reports
 from sync.archive.catalogue import ENTITIES
 from sync.models import ArchivePolicy, SyncLane, SyncRun
 from tests.connections.sandbox.snowflake_world import pem
@@ -106,7 +106,8 @@ USED = frozenset((
 def open_archive(world: World, *, makes_all: bool = False, **choices: object) -> Archive:
     """`makes_all`: also tables that stay empty; without it they count as made already."""
     if not makes_all:
-        choices["made"] = {one.name: making.digest_of(one.table) for one in ENTITIES if one.name not in USED}
+        made = {one.name: making.digest_of(one.table) for one in ENTITIES if one.name not in USED}
+        choices["made"] = {**made, reports.NAME: reports.digest()}
     shop = world.furnish()
     target = archive.connect(world.sandbox, "Archive", pem=pem())
     lane = archive.open_lane(shop, target, **choices)

@@ -35,6 +35,10 @@ def test_the_books_of_a_division_stand_in_snowflake_after_the_first_run(world: W
     assert {row["AmountDC"] for row in archive.documents("transaction_lines")} == {Decimal("12345678901234.05")}
     assert archive.count("gl_accounts") == len(archive.books.tables["glaccounts"])
     assert archive.count("customers") >= 3
+    assert archive.count("dim_gl_account") == archive.count("gl_accounts")
+    [[total]] = archive.query('SELECT SUM("amount") FROM "gl_reconciliation"')
+    assert Decimal(str(total)) == 3 * Decimal("12345678901234.05")
+    assert all(archive.count(view) == 0 for view in ("aged_payables", "stuck_orders", "invoices_by_region"))
     assert run.rows_written == run.records_changed > 100
     assert not ArchiveBatch.objects.exclude(state="done").exists()
     assert not ArchiveAttestation.objects.filter(is_equal=False).exists()
