@@ -27,6 +27,7 @@ MENU = (
     ("Months and reports", "sync",
      ("Month", "Reconciliation", "BooksProof", "ClearingProof", "ClearingOpening", "LateArrival", "SourceCount")),
     ("Customers", "sync", ("CustomerLink", "CustomerCreation")),
+    ("Archive", "sync", ("ArchiveTable", "ArchiveBatch", "ArchiveAttestation", "ArchivedRecord")),
     ("Lanes and runs", "sync", ("SyncLane", "SyncRun", "Backfill")),
     ("Mappings", "mappings", ("GLMapping", "CustomerMapping", "ItemMapping", "Convention", "TenderJournal",
                               "ProposedChange", "MappingExample", "MappingPolicy", "SheetImport")),

@@ -23,7 +23,7 @@ from connections import clock
 from connections.models import Connection, Division, WebhookEvent
 from sync import standings
 from sync.models import Posting, SyncLane
-from sync.models.lanes import BOOKING
+from sync.models.lanes import ARCHIVE, BOOKING
 from sync.models.reconciliation import Month
 
 Meaning = WebhookEvent.Meaning
@@ -149,9 +149,9 @@ class _Knowledge:
 
     def lanes(self, sources: tuple[int, ...], location: str, *, of_customers: bool) -> tuple[int, ...]:
         """Switched on or not: what happens to a lane is decided when it is rung. Those that keep customers in step
-        hear of customers alone.
+        hear of customers alone; an archive has its own hours.
         """
-        rows = SyncLane.objects.filter(source__in=sources)
+        rows = SyncLane.objects.filter(source__in=sources).exclude(flow=ARCHIVE)
         if not of_customers:
             rows = rows.filter(flow=BOOKING)
         if location:

@@ -82,7 +82,7 @@ def lanes(division: Division, merchant: Connection | None, **_: Any) -> Lanes:
     """What lanes of the merchant into the division would do with a decision."""
     rows = SyncLane.objects.filter(division=division).select_related("collective_debtor")
     mine: Iterable[SyncLane] = list(rows.filter(source=merchant) if merchant else rows)
-    booking = [lane for lane in mine if lane.flow != CUSTOMERS]
+    booking = [lane for lane in mine if lane.books]
     return Lanes(
         collective=tuple(sorted({str(lane.collective_debtor) for lane in booking if lane.collective_debtor})),
         without=tuple(lane.label for lane in booking if lane.collective_debtor is None),

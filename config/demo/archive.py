@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
@@ -11,7 +14,9 @@ from connections.models import Connection
 from connections.providers.snowflake.keypair import KeyPair
 from connections.sandbox.app import Sandbox
 from connections.sandbox.archive import ACCOUNT, DATABASE, ROLE, USER, WAREHOUSE, open_archive
-from sync.models import ArchivePolicy, SyncLane
+from connections.sandbox.snowflake.account import Account
+from sync.archive.catalogue import ENTITIES
+from sync.models import ArchiveAttestation, ArchivePolicy, SyncLane
 from sync.models.lanes import ARCHIVE
 
 SCHEMA = "exact"
@@ -41,6 +46,27 @@ def open_lane(shop: Shop, target: Connection, *, is_enabled: bool = True, **choi
     )  # fmt: skip
     ArchivePolicy.objects.create(lane=lane, target=target, **choices)
     return lane
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    is_equal: bool
+    sentence: str
+
+
+def figures(account: Account) -> Iterator[tuple[str, int, str]]:
+    """(table, rows, sum of amounts) of each table with rows, straight from what the stand-in holds."""
+    for entity in ENTITIES:
+        summed = f'SUM("data":{entity.amount}::NUMBER(38,2))' if entity.amount else "NULL"
+        [[rows, amount]] = account.query(f'SELECT COUNT(*), {summed} FROM "{entity.name}"')  # noqa: S608
+        if rows and int(rows):
+            yield entity.name, int(rows), f"EUR {amount}" if amount is not None else ""
+
+
+def verdict() -> Verdict:
+    found = list(ArchiveAttestation.objects.values_list("is_equal", flat=True))
+    equal = sum(found)
+    return Verdict(all(found), f"{equal} of {len(found)} tables hold the same rows, sums and versions on both sides.")
 
 
 def _new_key() -> str:

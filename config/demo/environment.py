@@ -44,6 +44,7 @@ def _demo(once: bool) -> dict[str, str]:
         "PUBLIC_URL": f"http://127.0.0.1:{web}",
         "SANDBOX_SQUARE_URL": f"http://127.0.0.1:{sandbox}/square",
         "SANDBOX_EXACT_URL": f"http://127.0.0.1:{sandbox}/exact/{{region}}",
+        "SANDBOX_SNOWFLAKE_URL": f"http://127.0.0.1:{sandbox}/snowflake/{{account}}",
     }
 
 

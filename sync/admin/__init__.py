@@ -5,6 +5,7 @@ from audit.models import AuditEntry
 from connections.models import Division
 from sync.admin import (
     alerts,
+    archive,
     backfills,
     backtest,
     books,
@@ -34,6 +35,7 @@ from sync.models import Backfill, Expiry, SyncLane
 
 __all__ = [
     "alerts",
+    "archive",
     "backfills",
     "backtest",
     "books",

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django import forms
 from django.contrib import admin
 from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
 from django.core.exceptions import ValidationError
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
@@ -19,15 +19,17 @@ from audit import trail
 from audit.adminkit import BackOfficeAdmin, admin_url, badge, link, list_url, local_time
 from audit.trail import Fact
 from connections import clock
+from connections.models import Connection
 from mappings.models import DebtorAccount, ExactItem, Journal
 from sync import restoring, soundness
 from sync.admin import currencies, shown
 from sync.admin.money import MoneyPage
 from sync.admin.verbs import LANE_VERBS
 from sync.models import BooksProof, CustomerLink, CustomerPolicy, LaneLocation, LateArrival, SyncLane, SyncRun
+from sync.models.archive import ArchiveAttestation, ArchiveBatch, ArchivedRecord, ArchivePolicy, ArchiveTable
 from sync.models.clearing import ClearingProof
 from sync.models.invoices import InvoiceStanding
-from sync.models.lanes import BOOKING, CUSTOMERS
+from sync.models.lanes import ARCHIVE, BOOKING, CUSTOMERS
 from sync.models.reconciliation import Month
 
 if TYPE_CHECKING:
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
     _Inline = admin.TabularInline[LaneLocation, SyncLane]
     _Policies = admin.StackedInline[CustomerPolicy, SyncLane]
     _PolicyForm = forms.ModelForm[CustomerPolicy]
+    _Archives = admin.StackedInline[ArchivePolicy, SyncLane]
+    _ArchiveForm = forms.ModelForm[ArchivePolicy]
     _FormSet = forms.BaseInlineFormSet[LaneLocation, SyncLane, forms.ModelForm[LaneLocation]]
 else:
     _FormSet = forms.BaseInlineFormSet
@@ -42,6 +46,8 @@ else:
     _Inline = admin.TabularInline
     _Policies = admin.StackedInline
     _PolicyForm = forms.ModelForm
+    _Archives = admin.StackedInline
+    _ArchiveForm = forms.ModelForm
 
 # Which type of journal each field must name. Reference: Exact Journals.Type.
 JOURNAL_TYPES = {"sales_journal": (20, "sales"), "clearing_journal": (12, "bank"), "cash_journal": (10, "cash")}
@@ -49,6 +55,12 @@ JOURNAL_TYPES = {"sales_journal": (20, "sales"), "clearing_journal": (12, "bank"
 
 # Lists about one lane, beside its form.
 OF_CUSTOMERS = (("Customers", CustomerLink), ("Runs", SyncRun))
+# Of an archive each is filtered by the lane behind its own way to it.
+OF_ARCHIVE = (
+    ("Tables", ArchiveTable, "cursor__lane__id__exact"), ("Batches", ArchiveBatch, "lane__id__exact"),
+    ("Attestations", ArchiveAttestation, "table__cursor__lane__id__exact"),
+    ("Left out", ArchivedRecord, "cursor__lane__id__exact"), ("Runs", SyncRun, "lane__id__exact"),
+)  # fmt: skip
 PAGES = (
     ("Clearing", ClearingProof), ("Months", Month), ("Proofs of the books", BooksProof), ("Runs", SyncRun),
     ("Invoices", InvoiceStanding), ("Late arrivals", LateArrival),
@@ -61,6 +73,13 @@ OF_A_CUSTOMER_LANE = {
     "division": "Where the customers' accounts are. Only pinned divisions can be chosen.",
     "cadence_minutes": "How often both sides are asked what changed: five calls when nothing did.",
 }
+
+OF_AN_ARCHIVE_LANE = {
+    "source": "The Exact connection whose books are copied.",
+    "division": "Which division; of an archive of all divisions, the one it is named after.",
+    "cadence_minutes": "How often the books are copied. On demand: leave the lane switched off.",
+}
+CADENCES = ((7 * 24 * 60, "weekly"), (84 * 60, "twice weekly"), (24 * 60, "daily"))
 
 
 class LaneForm(_Form):
@@ -100,12 +119,28 @@ class LaneForm(_Form):
         super().__init__(*args, **kwargs)
         if "order_item" in self.fields:
             self._offer_items()
-        if "label" in self.fields and (self.instance.flow if self.instance.pk else self.flow) == CUSTOMERS:
-            for name, text in OF_A_CUSTOMER_LANE.items():
+        flow = self.instance.flow if self.instance.pk else self.flow
+        if "label" in self.fields:
+            texts = {CUSTOMERS: OF_A_CUSTOMER_LANE, ARCHIVE: OF_AN_ARCHIVE_LANE}.get(flow, {})
+            for name, text in texts.items():
                 self.fields[name].help_text = text
+            self._offer_sources(flow)
         for name, (kind, _) in JOURNAL_TYPES.items():
             if name in self.fields:
                 self.fields[name].widget = forms.Select(choices=self._journals(name, kind))
+
+    def _offer_sources(self, flow: str) -> None:
+        """Money and customers come from Square; what is archived comes from Exact."""
+        system = Connection.System.EXACT if flow == ARCHIVE else Connection.System.SQUARE
+        source = cast("forms.ModelChoiceField[Connection]", self.fields["source"])
+        source.queryset = Connection.objects.filter(system=system)
+        if flow == ARCHIVE:
+            source.label = "Exact connection"
+            held = self.instance.cadence_minutes if self.instance.pk else CADENCES[0][0]
+            offered = dict(CADENCES) | ({} if held in dict(CADENCES) else {held: f"every {held} minutes"})
+            self.fields["cadence_minutes"].label = "Runs"
+            self.fields["cadence_minutes"].widget = forms.Select(choices=list(offered.items()))
+            self.fields["cadence_minutes"].initial = held
 
     def _journals(self, name: str, kind: int) -> list[tuple[str, str]]:
         """Of this type, in the lane's division, or in any that can be chosen while it has none."""
@@ -139,6 +174,9 @@ class LaneForm(_Form):
         if (self.instance.flow if self.instance.pk else self.flow) == CUSTOMERS and self._is_kept_elsewhere(cleaned):
             sentence = "The customers of this connection are kept in step with this division by another lane already."
             self.add_error("division", sentence)
+        source = cleaned.get("source")
+        if source and division and source.system == Connection.System.EXACT and division.connection_id != source.pk:
+            self.add_error("division", f"{division} is no division of {source}.")
         debtor: DebtorAccount | None = cleaned.get("collective_debtor")
         if division and debtor and debtor.division_id != division.pk:
             self.add_error("collective_debtor", f"{debtor} is a customer of another division than {division}.")
@@ -229,10 +267,46 @@ class PolicyInline(_Policies):
     )  # fmt: skip
 
 
+class ArchiveForm(_ArchiveForm):
+    def has_changed(self) -> bool:
+        """Choices left as they are offered are choices too."""
+        return not self.instance.pk or super().has_changed()
+
+    def clean(self) -> dict[str, Any]:
+        """Two lanes that archived one division into one place would write everything twice."""
+        cleaned = super().clean() or {}
+        lane, target = self.cleaned_data.get("lane"), cleaned.get("target")
+        if lane is None or target is None or not lane.source_id:
+            return cleaned
+        others = ArchivePolicy.objects.filter(target=target, lane__source=lane.source_id).exclude(lane=lane.pk)
+        if not cleaned.get("all_divisions"):
+            others = others.filter(Q(all_divisions=True) | Q(lane__division=lane.division_id))
+        if other := others.select_related("lane").first():
+            self.add_error("target", f"Lane {other.lane} archives a division of these there already.")
+        return cleaned
+
+
+class ArchiveInline(_Archives):
+    """Into what an archive writes, and what."""
+
+    model = ArchivePolicy
+    form = ArchiveForm
+    can_delete = False
+    min_num = max_num = 1
+    fields = ("target", "all_divisions", "full_copies", "backfill_from")
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """A plain choice: connections are made on their own page."""
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if field is not None and isinstance(field.widget, RelatedFieldWidgetWrapper):
+            field.widget = field.widget.widget
+        return field
+
+
 @admin.register(SyncLane)
 class SyncLaneAdmin(MoneyPage, BackOfficeAdmin):
     form = LaneForm
-    inlines = (LocationInline, PolicyInline)
+    inlines = (LocationInline, PolicyInline, ArchiveInline)
     confirmed_actions = LANE_VERBS
     list_display = (
         "label", "flow", "source", "division", "state", "sound", "next_run", "last_run", "waiting", "grouping",
@@ -302,7 +376,8 @@ class SyncLaneAdmin(MoneyPage, BackOfficeAdmin):
         """What a lane is for is said by the link that adds it, and stays."""
         if obj is not None:
             return obj.flow
-        return CUSTOMERS if request.GET.get("flow") == CUSTOMERS else BOOKING
+        asked = request.GET.get("flow", "")
+        return asked if asked in {CUSTOMERS, ARCHIVE} else BOOKING
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         form = super().get_form(request, obj, change=change, **kwargs)
@@ -310,11 +385,13 @@ class SyncLaneAdmin(MoneyPage, BackOfficeAdmin):
         return type("LaneFormOfFlow", (form,), {"flow": flow})
 
     def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
-        return (LocationInline,) if self.flow_of(request, obj) == BOOKING else (PolicyInline,)
+        return {CUSTOMERS: (PolicyInline,), ARCHIVE: (ArchiveInline,)}.get(
+            self.flow_of(request, obj), (LocationInline,)
+        )
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """A lane that is only being added has not run, and only a paused one has a reason."""
-        if self.flow_of(request, obj) == CUSTOMERS:
+        if self.flow_of(request, obj) != BOOKING:
             next_run = () if obj is None else ("next_run",)
             when = ("is_enabled", "cadence_minutes", *next_run, "priority", "leaves_percent")
             paused = ("paused_reason",) if obj is not None and obj.is_paused else ()
@@ -341,9 +418,10 @@ class SyncLaneAdmin(MoneyPage, BackOfficeAdmin):
         lane = self.get_object(request, object_id)
         books = lane is None or lane.books
         pages = [{"label": "Money", "url": reverse("admin:sync_synclane_money", args=[object_id])}] if books else []
+        plain = [(label, model, "lane__id__exact") for label, model in (PAGES if books else OF_CUSTOMERS)]
         pages += [
-            {"label": label, "url": list_url(model, lane__id__exact=object_id)}
-            for label, model in (PAGES if books else OF_CUSTOMERS)
+            {"label": label, "url": list_url(model, **{name: object_id})}
+            for label, model, name in (OF_ARCHIVE if lane is not None and lane.archives else plain)
             if request.user.has_perm(f"sync.view_{model._meta.model_name}")
         ]
         return super().change_view(request, object_id, form_url, {"pages": pages, **(extra_context or {})})
@@ -392,6 +470,8 @@ class SyncLaneAdmin(MoneyPage, BackOfficeAdmin):
 
     @admin.display(description="records")
     def waiting(self, lane: SyncLane) -> SafeString:
+        if lane.archives:
+            return link(list_url(ArchiveTable, cursor__lane__id__exact=lane.pk), "tables")
         if not lane.books:
             return link(list_url(CustomerLink, lane__id__exact=lane.pk), "customers")
         return link(shown.items_url(lane=lane.pk, state="waiting"), "waiting records")

@@ -22,7 +22,7 @@ from connections.models import VendorCall
 from sync.admin import plans, shown, timeline
 from sync.admin.verbs import RUN_VERBS
 from sync.lifecycle import RunState
-from sync.models import CustomerLink, Plan, Posting, SyncLane, SyncRun
+from sync.models import ArchiveAttestation, ArchiveBatch, CustomerLink, Plan, Posting, SyncLane, SyncRun
 
 # A slice touches its run at each phase and page; after this long without, in real seconds, its worker is gone.
 SILENT_AFTER = timedelta(seconds=90)
@@ -60,6 +60,11 @@ PHASES = {
     "to exact again": "Sending to Exact",
     "to square again": "Sending to Square",
     "count": "Counting",
+    "weigh": "Counting what is to be written",
+    "tables": "Making tables and views in Snowflake",
+    "write": "Writing to Snowflake",
+    "attest": "Comparing both sides",
+    "end": "Counting",
     "over": "Over",
 }
 COUNTS = (
@@ -72,12 +77,18 @@ CUSTOMER_COUNTS = (
     ("records_read", "read from Square"), ("records_changed", "new or changed"), ("sent_to_exact", "sent to Exact"),
     ("sent_to_square", "sent to Square"), ("conflicts", "in conflict"), ("records_waiting", "waiting for a person"),
 )  # fmt: skip
+# Of a lane that archives.
+ARCHIVE_COUNTS = (
+    ("records_read", "read from Exact"), ("records_changed", "new, changed or deleted"),
+    ("rows_written", "rows written to Snowflake"), ("records_waiting", "left out"),
+)  # fmt: skip
+ARCHIVE_PHASES = {"plan": "Counting what is to be read", "read": "Reading Exact"}
 
 
 def counts_of(run: SyncRun) -> tuple[tuple[str, str], ...]:
     """A plan books nothing itself: the run that carries it out does, and counts it."""
     if not run.lane.books:
-        return CUSTOMER_COUNTS
+        return ARCHIVE_COUNTS if run.lane.archives else CUSTOMER_COUNTS
     if not Plan.objects.filter(run=run).exists():
         return COUNTS
     return tuple((name, label) for name, label in COUNTS if not name.startswith("entries_"))
@@ -98,17 +109,24 @@ def progress(run: SyncRun, *, now: datetime) -> Progress:
     texts |= {f"calls_{system}": number(count) for system, count in _calls(run).items()}
     texts |= {
         "state": run.get_state_display(),
-        "phase": PHASES.get(run.phase, run.phase),
+        "phase": _phase(run),
         "sentence": _sentence(run, percent, now),
         "left": _left(run, percent, now),
     }
     return Progress(percent=percent, is_over=not run.is_open, texts=texts)
 
 
+def _phase(run: SyncRun) -> str:
+    own = ARCHIVE_PHASES if run.lane.archives else {}
+    return own.get(run.phase) or PHASES.get(run.phase, run.phase)
+
+
 def _percent(run: SyncRun) -> int | None:
     """Of the entries drafted so far, how many are through; unknown while Square is still being read."""
     if not run.is_open:
         return 100
+    if run.steps_planned:
+        return min(99, 100 * run.steps_done // run.steps_planned)
     if not run.entries_planned or run.phase in {"prepare", "read", "read again", "resolve", "settle"}:
         return None
     through = run.entries_posted + run.entries_refused + run.entries_confirmed
@@ -117,7 +135,8 @@ def _percent(run: SyncRun) -> int | None:
 
 def _calls(run: SyncRun) -> dict[str, int]:
     rows = VendorCall.objects.filter(run_id=run.pk).order_by().values_list("system").annotate(count=Count("pk"))
-    return {"square": 0, "exact": 0, **dict(rows)}
+    other = "snowflake" if run.lane.archives else "square"
+    return {other: 0, "exact": 0, **dict(rows)}
 
 
 def _left(run: SyncRun, percent: int | None, now: datetime) -> str:
@@ -139,8 +158,9 @@ def _sentence(run: SyncRun, percent: int | None, now: datetime) -> str:
         return "The worker has not answered for a while. Another one takes over within minutes; nothing is lost."
     if run.state == RunState.QUEUED:
         return "Waiting for a worker."
-    share = f", {percent} % of the entries drafted so far" if percent is not None else ""
-    return f"{PHASES.get(run.phase, run.phase)}{share}."
+    of_what = "what is to be done" if run.lane.archives else "the entries drafted so far"
+    share = f", {percent} % of {of_what}" if percent is not None else ""
+    return f"{_phase(run)}{share}."
 
 
 @admin.register(SyncRun)
@@ -219,6 +239,8 @@ class SyncRunAdmin(DetailAdmin):
             "lane_url": admin_url(SyncLane, row.lane_id),
             "postings_url": list_url(Posting, run_id=row.pk) if row.lane.books else "",
             "customers_url": "" if row.lane.books else list_url(CustomerLink, lane__id__exact=row.lane_id),
+            "batches_url": list_url(ArchiveBatch, run_id=row.pk) if row.lane.archives else "",
+            "attested_url": list_url(ArchiveAttestation, run__id__exact=row.pk) if row.lane.archives else "",
             "calls_url": list_url(VendorCall, run_id=row.pk),
             "audit_url": list_url(AuditEntry, run_id=row.pk),
             "timeline": timeline.of_subject("run", row.pk),

@@ -7,7 +7,7 @@ on after the last page it kept. Reference: exact-online.md section 8.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -97,12 +97,27 @@ class _List:
                 cursor.reached, cursor.modified_reached = 0, ""
                 cursor.version, cursor.modified_to = changes.BEGINNING, ""
             cursor.is_loading = True
+        elif policy.backfill_from:
+            self._go_back_to(datetime.combine(policy.backfill_from, time()))
         cursor.versions_since = self.division.versions_since
         with transaction.atomic():
             self.copying.work.grip.still_held(at=clock.now())
             cursor.save()
             if why:
                 _tell("archive.reloaded", cursor, {"why": why})
+
+    def _go_back_to(self, day: datetime) -> None:
+        """Read again what changed since that day; a first reading begins there. What is known is not written."""
+        cursor = self.cursor
+        if self.way is Way.SYNC:
+            found = self.copying.exact(self.division).version_at(self.path.rpartition("/")[2], day)
+            begin = max(changes.BEGINNING, found)
+            cursor.version = begin if cursor.read_at is None else min(cursor.version, begin)
+            cursor.reached = 0
+        else:
+            reached = cursor.modified_to
+            cursor.modified_to = min(reached, day.isoformat()) if reached else day.isoformat()
+            cursor.modified_reached = ""
 
     def _reload_reason(self) -> str:
         """Why what was read is no base to go on from; empty when it is. A first reading has no reason to give."""

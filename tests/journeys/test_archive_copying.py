@@ -12,7 +12,7 @@ from audit.models import AuditEntry
 from connections import divisions
 from connections.models import VendorCall
 from sync.archive.catalogue import ENTITIES, feeds
-from sync.models import ArchiveAttestation, ArchiveBatch
+from sync.models import ArchiveAttestation, ArchiveBatch, ArchivePolicy
 from tests.journeys.archive import Archive, another_division, open_archive
 from tests.world import World
 
@@ -181,3 +181,21 @@ def test_a_second_lane_does_not_archive_the_same_division_into_the_same_place(ar
     run = archive.attempt()
     assert run.state == "failed"
     assert "is archived into Archive by lane" in run.sentence
+
+
+def test_a_first_run_may_begin_at_a_day(archive: Archive) -> None:
+    archive.book(2)
+    archive.world.timeline.advance(timedelta(days=10).total_seconds())
+    today = archive.world.timeline.now().date()
+    archive.book(3)
+    ArchivePolicy.objects.update(backfill_from=today)
+    archive.run()
+    assert archive.count("transaction_lines") == 3
+    assert archive.policy.backfill_from is None
+
+    ArchivePolicy.objects.update(backfill_from=today - timedelta(days=30))
+    run = archive.run()
+    assert archive.count("transaction_lines") == 5
+    assert archive.count("transaction_lines_latest") == 5
+    assert run.rows_written >= 2
+    assert archive.run().rows_written == 0

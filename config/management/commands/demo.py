@@ -18,9 +18,9 @@ from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from config.demo import archive, stage
 from config.demo import report as reports
 from config.demo import shop as shops
-from config.demo import stage
 from config.demo.report import Held, Report
 from config.demo.shop import Shop
 from connections import clock
@@ -77,6 +77,7 @@ class Command(BaseCommand):
         if run.state != "done" or not found.is_clean:
             raise CommandError(f"The books do not tie, or the run did not end well: {run.state}. {run.sentence}")
         self._keep_customers(shop, sandbox)
+        self._archive(shop, sandbox)
         if not once:
             self._serve(stack)
 
@@ -100,6 +101,22 @@ class Command(BaseCommand):
         run = self._watch(actions.run_now(lane, by="demo"))
         self._say(f"Customers kept in step: {run.sentence}")
 
+    def _archive(self, shop: Shop, sandbox: Sandbox) -> None:
+        """The division into a stand-in of Snowflake, once; the lane then waits for its week."""
+        try:
+            target = archive.connect(sandbox, "Archive (Snowflake)")
+        except RuntimeError as absent:
+            self._say(f"Nothing is archived: {absent}")
+            return
+        self._watch(actions.run_now(archive.open_lane(shop, target), by="demo"))
+        account = sandbox.snowflake.account(target.account_identifier)
+        for table, rows, amount in archive.figures(account):
+            self.stdout.write(f"{table:<28}{rows:>9} rows{amount:>18}")
+        told = archive.verdict()
+        self._say(f"{sandbox.log.count('snowflake')} calls to Snowflake. {told.sentence}")
+        if not told.is_equal:
+            raise CommandError("The archive differs from what was written to it.")
+
     def _book(self, shop: Shop) -> SyncRun:
         """Press the button a bookkeeper would press, and watch the workers."""
         return self._watch(actions.run_now(shop.lane, by="demo"))
@@ -112,7 +129,10 @@ class Command(BaseCommand):
                 raise CommandError(f"The run did not end within {PATIENCE:.0f} s; it is {run.state}. {run.sentence}")
             time.sleep(0.5)
             run.refresh_from_db()
-            text = f"{run.phase}: {run.records_read} read, {run.entries_posted} of {run.entries_planned} entries booked"
+            did = f"{run.entries_posted} of {run.entries_planned} entries booked"
+            if run.lane.archives:
+                did = f"{run.rows_written} of {run.records_changed} rows written"
+            text = f"{run.phase}: {run.records_read} read, {did}"
             if text != shown:
                 self._say(f"  {text}")
                 shown = text

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import islice
 from typing import Any, TypeVar
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 from uuid import UUID
 
 from connections.providers.errors import Unreadable
@@ -20,6 +21,7 @@ from connections.providers.exact.entries import encode
 from connections.providers.exact.payloads import Division, Me
 from connections.providers.exact.resources import Resource
 from connections.providers.http import Answer, Call, TokenSource, Transport, with_token
+from connections.providers.payload import Reader
 
 SYSTEM = "exact"
 # The keys that carry the address of the next page: OData v2 as observed, and v4 should Exact ever move.
@@ -113,6 +115,19 @@ class ExactClient:
         self, path: str, *, select: Sequence[str], where: odata.Filter | None = None, orderby: str = ""
     ) -> Row | None:
         return next(self.rows(path, select=select, where=where, orderby=orderby, top=1), None)
+
+    def version_at(self, endpoint: str, since: datetime) -> int:
+        """The row version from which a sync endpoint tells what changed since then, in the site's wall clock.
+
+        Reference: exact-online.md 8; that every sync endpoint is known there by its own name is a guess.
+        """
+        path, field = "read/sync/Sync/SyncTimestamp", "TimeStampAsBigInt"
+        call = Call(SYSTEM, "SyncTimestamp.read", "GET", path, division=self._pinned())
+        asked = f"modified={quote(odata.literal(since))}&endPoint={quote(odata.literal(endpoint))}&$select={field}"
+        rows = self._page(call, f"{self._api(call.division)}/{path}?{asked}").rows
+        if not rows:
+            raise Unreadable("SyncTimestamp is an empty list")
+        return Reader(rows[0], "SyncTimestamp").integer(field)
 
     def create(self, path: str, body: bytes | Mapping[str, Any], *, representation: bool = True) -> Row:
         """POST one entity and return it raw. A frozen body goes out byte for byte.

@@ -16,8 +16,8 @@ PLACE = ("source_system", "region", "division_id")
 TEXT, MONEY, WHOLE = "VARCHAR", "NUMBER(38,10)", "NUMBER(38,0)"
 # Exact writes times as milliseconds of the site's wall clock. Reference: exact-online.md 1 (2).
 DAY = (
-    "DATEADD('day', CAST(FLOOR(TRY_CAST(REGEXP_SUBSTR({}::VARCHAR, '-?[0-9]+') AS NUMBER(38,0)) / 86400000) AS INTEGER), "
-    "'1970-01-01'::DATE)"
+    "DATEADD('day', CAST(FLOOR(TRY_CAST(REGEXP_SUBSTR({}::VARCHAR, '-?[0-9]+') AS NUMBER(38,0)) / 86400000)"
+    " AS INTEGER), '1970-01-01'::DATE)"
 )
 
 # view -> (table, columns: name, field, type)
@@ -53,7 +53,7 @@ def views() -> tuple[Statement, ...]:
 
 
 def names() -> tuple[str, ...]:
-    return tuple(name for name, *_ in (*DIMENSIONS, *READY))
+    return (*(name for name, _, _ in DIMENSIONS), *(name for name, _ in READY))
 
 
 def _view(name: str, query: str) -> Statement:

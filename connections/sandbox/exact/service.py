@@ -204,9 +204,11 @@ def _version_of_date(call: Call) -> Response:
     if set(given) - {"modified", "endPoint", "$select"} or not {"modified", "endPoint"} <= set(given):
         raise BadRequest(SYNTAX)
     since, name = (Parser(given[part], {}, call.site.zone).literals()[0] for part in ("modified", "endPoint"))
-    if not isinstance(since, datetime) or name not in SYNCED or call.division is None:
+    paths = {found.name: path for path, found in endpoints().items() if found.kind == "sync"}
+    if not isinstance(since, datetime) or name not in paths or call.division is None:
         raise BadRequest(SYNTAX)
-    older = [row["Timestamp"] for row in call.division.tables[str(name).lower()] if row["Modified"] < since]
+    table = call.division.tables[table_name(paths[name])]
+    older = [row["Timestamp"] for row in table if row["Modified"] < since]
     row = {"Modified": since, "API": name, "TimeStampAsBigInt": max(older, default=1)}
     return Response.json({"d": {"results": [Renderer(call.endpoint, call.root).one(row)]}})
 
