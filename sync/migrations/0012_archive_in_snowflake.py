@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('connections', '0006_signing_key'),
-        ('sync', '0006_customers_both_ways'),
+        ('sync', '0011_books_proof'),
     ]
 
     operations = [
