@@ -28,6 +28,7 @@ KNOWN: dict[str, dict[str, Any]] = {
     "alertchannel": {"way": "mail"},
     "customerlink": {"state": "in_step"},
     "clearingproof": {"currency": "EUR", "day": NOW.date(), "found": clearing_proof.plain(BALANCED)},
+    "backfill": {"begins": NOW.date() - timedelta(days=30), "ends": NOW.date()},
     "booksproof": {"is_proven": False, "digest": "0" * 64, "begin": NOW.date().replace(day=1), "end": NOW.date()},
 }
 
