@@ -259,7 +259,7 @@ def test_the_menu_is_in_groups_and_leaves_out_what_is_read_from_a_plan(shop: Sho
     menu = anna.get("/admin/").context["app_list"]
     groups = {app["name"]: [model["object_name"] for model in app["models"]] for app in menu}
     assert list(groups)[:4] == ["Bookings", "Months and reports", "Customers", "Lanes and runs"]
-    assert groups["Lanes and runs"] == ["SyncLane", "SyncRun"]
+    assert groups["Lanes and runs"] == ["SyncLane", "SyncRun", "Backfill"]
     shown = [name for names in groups.values() for name in names]
     assert len(shown) == len(set(shown))
     registered = {model.__name__ for model in admin.site._registry}

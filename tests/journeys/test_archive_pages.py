@@ -43,7 +43,8 @@ def test_a_lane_is_added_by_its_form_weekly_and_for_all_divisions(browser: Clien
     assert f">{shop.square}<" not in text
     assert 'value="10080" selected' in text
     form = {
-        "label": "Archive", "source": shop.exact.pk, "division": shop.division.pk, "cadence_minutes": "10080",
+        "label": "Archive", "source": shop.exact.pk, "division": shop.division.pk, "priority": "0",
+        "cadence_minutes": "10080",
         "is_enabled": "on", "archive_policy-TOTAL_FORMS": "1", "archive_policy-INITIAL_FORMS": "0",
         "archive_policy-0-target": target.pk, "archive_policy-0-all_divisions": "on",
     }  # fmt: skip
