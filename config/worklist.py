@@ -224,7 +224,7 @@ class Notice:
 def _connections(now: datetime) -> list[Notice]:
     return [
         Notice(
-            f"{row.get_system_display()} “{row}”",
+            row.full_name,
             row.status_reason or _why(row, now),
             admin_url(Connection, row.pk),
             "wait" if row.status in {Connection.Status.LIVE, Connection.Status.NEW} else "bad",

@@ -17,6 +17,13 @@ __all__ = [
 ]  # fmt: skip
 
 
+class ConnectionQuerySet(models.QuerySet["Connection"]):
+    def without_secrets(self) -> ConnectionQuerySet:
+        """For whoever only names connections or looks at their state: no sealed text is fetched."""
+        fields = self.model._meta.concrete_fields
+        return self.defer(*(field.name for field in fields if isinstance(field, SealedTextField)))
+
+
 class Connection(SnowflakeSettings):
     """One authorised account at one system."""
 
@@ -89,6 +96,8 @@ class Connection(SnowflakeSettings):
     refresh_not_before = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
+    objects = ConnectionQuerySet.as_manager()
+
     class Meta:
         ordering = ["system", "label"]
         constraints = [
@@ -106,6 +115,11 @@ class Connection(SnowflakeSettings):
 
     def __str__(self) -> str:
         return self.label
+
+    @property
+    def full_name(self) -> str:
+        """With its system, for sentences: 'Exact Online “Books”'."""
+        return f"{self.get_system_display()} “{self}”"
 
 
 class Division(models.Model):

@@ -33,9 +33,13 @@ MOST_CAUSES = 50
 BY_ITSELF = frozenset({ProblemKind.WAITS_FOR_SALE, ProblemKind.NO_LINES, ProblemKind.NO_ORDER})
 
 
+# Division, kind and subject of a cause.
+Place = tuple[int, str, str]
+
+
 @dataclass(slots=True)
 class Cause:
-    """Records that wait for the same reason. `sums` is minor units per currency."""
+    """Records that wait for the same reason. `sums` is minor units per currency; `oldest`, `newest`: waiting since."""
 
     kind: ProblemKind
     subject: str
@@ -43,8 +47,19 @@ class Cause:
     count: int = 0
     sums: dict[str, int] = field(default_factory=dict)
     oldest: datetime | None = None
+    newest: datetime | None = None
     first_day: date | None = None
     divisions: set[int] = field(default_factory=set)
+
+    def take(self, other: Cause) -> None:
+        """The records of another one as well."""
+        self.count += other.count
+        for currency, total in other.sums.items():
+            self.sums[currency] = self.sums.get(currency, 0) + total
+        self.oldest = min(filter(None, (self.oldest, other.oldest)), default=None)
+        self.newest = max(filter(None, (self.newest, other.newest)), default=None)
+        self.first_day = min(filter(None, (self.first_day, other.first_day)), default=None)
+        self.divisions |= other.divisions
 
     @property
     def needs_a_person(self) -> bool:
@@ -67,8 +82,19 @@ def plans_to_approve() -> int:
     return SyncRun.objects.filter(state=RunState.PLANNED).count()
 
 
-def causes(*, without: Collection[tuple[int, str, str]] = ()) -> list[Cause]:
-    """Why records wait, what needs a person first, then by how many wait. `without`: as (division, kind, subject)."""
+def causes(*, without: Collection[Place] = ()) -> list[Cause]:
+    """Why records wait, what needs a person first, then by how many wait; `without` these."""
+    found: dict[tuple[str, str], Cause] = {}
+    for (division, kind, subject), cause in waiting().items():
+        if (division, kind, subject) not in without:
+            found.setdefault((kind, subject), Cause(cause.kind, subject, cause.sentence)).take(cause)
+    return sorted(found.values(), key=lambda cause: (not cause.needs_a_person, -cause.count, cause.subject))[
+        :MOST_CAUSES
+    ]
+
+
+def waiting() -> dict[Place, Cause]:
+    """Every cause by its division, in one statement."""
     rows = (
         SyncItem.objects.filter(state=ItemState.WAITING)
         .order_by()
@@ -77,25 +103,25 @@ def causes(*, without: Collection[tuple[int, str, str]] = ()) -> list[Cause]:
             count=Count("pk"),
             total=Sum("amount"),
             oldest=Min("waiting_since"),
+            newest=Max("waiting_since"),
             sentence=Max("problem"),
             first_day=Min("local_day"),
         )
     )
-    found: dict[tuple[str, str], Cause] = {}
+    found: dict[Place, Cause] = {}
     for row in rows:
-        if (row["lane__division"], row["problem_kind"], row["problem_subject"]) in without:
-            continue
-        key = (row["problem_kind"], row["problem_subject"])
+        division, subject = row["lane__division"], row["problem_subject"]
         kind = ProblemKind(row["problem_kind"] or ProblemKind.UNSUPPORTED)
-        cause = found.setdefault(key, Cause(kind, row["problem_subject"], row["sentence"]))
-        cause.count += row["count"]
-        cause.sums[row["currency"]] = cause.sums.get(row["currency"], 0) + row["total"]
-        cause.oldest = min(filter(None, (cause.oldest, row["oldest"])), default=None)
-        cause.first_day = min(filter(None, (cause.first_day, row["first_day"])), default=None)
-        cause.divisions.add(row["lane__division"])
-    return sorted(found.values(), key=lambda cause: (not cause.needs_a_person, -cause.count, cause.subject))[
-        :MOST_CAUSES
-    ]
+        seen = Cause(
+            kind, subject, row["sentence"], row["count"], {row["currency"]: row["total"]}, row["oldest"],
+            row["newest"], row["first_day"], {division},
+        )  # fmt: skip
+        place = (division, row["problem_kind"], subject)
+        if place in found:
+            found[place].take(seen)
+        else:
+            found[place] = seen
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,9 +182,7 @@ def lanes() -> list[LaneHealth]:
 def connections(now: datetime) -> QuerySet[Connection]:
     """Connections that need somebody: no consent, unreadable secrets, or a token that dies within a week."""
     soon = Q(refresh_expires_at__lte=now + EXPIRY_WARNING)
-    return Connection.objects.filter(~Q(status=Connection.Status.LIVE) | soon).defer(
-        "client_secret", "access_token", "refresh_token"
-    )
+    return Connection.objects.without_secrets().filter(~Q(status=Connection.Status.LIVE) | soon)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,12 +203,19 @@ def silences(now: datetime) -> list[Silence]:
         lane__source=OuterRef("pk"), created_at__gt=OuterRef("last_event_at"), records_changed__gt=0
     ).exclude(purpose="fill")
     known = Connection.objects.filter(usual_quiet__isnull=False, status=Connection.Status.LIVE)
-    rows = known.annotate(last_event_at=Subquery(newest)).annotate(is_deaf=Exists(changes))
-    return [
-        Silence(row, row.last_event_at, row.usual_quiet, row.is_deaf)
-        for row in rows.defer("client_secret", "access_token", "refresh_token")
-        if row.last_event_at and row.usual_quiet and habit.is_too_long(now - row.last_event_at, usual=row.usual_quiet)
-    ]
+    seen = (
+        known.annotate(last_event_at=Subquery(newest))
+        .filter(last_event_at__isnull=False)
+        .annotate(is_deaf=Exists(changes))
+        .values_list("pk", "usual_quiet", "last_event_at", "is_deaf")
+    )
+    silent = {
+        pk: (last, usual, is_deaf)
+        for pk, usual, last, is_deaf in seen
+        if usual and habit.is_too_long(now - last, usual=usual)
+    }
+    rows = Connection.objects.without_secrets().in_bulk(silent) if silent else {}
+    return [Silence(rows[pk], *told) for pk, told in silent.items()]
 
 
 def lost_subscriptions() -> QuerySet[WebhookSubscription]:

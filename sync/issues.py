@@ -7,37 +7,25 @@ by itself when no record waits for it any more. What waits and goes on by itself
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from django.db import transaction
-from django.db.models import Count, Max, Min, Q, QuerySet, Sum
+from django.db.models import Q, QuerySet
 
 from audit import trail
 from audit.trail import Fact
 from connections import clock
-from sync.health import BY_ITSELF
+from sync import health
+from sync.health import Cause, Place
 from sync.lifecycle import ItemState
 from sync.models import SyncItem
 from sync.models.issues import Issue
 
 State = Issue.State
-Key = tuple[int, str, str]
 
 
 class Impossible(Exception):
     """The issue is not what it was, or not for that; the sentence is for the person who asked."""
-
-
-@dataclass(slots=True)
-class Waiting:
-    """What waits for one cause now. `sums` is minor units per currency."""
-
-    count: int = 0
-    sums: dict[str, int] = field(default_factory=dict)
-    oldest: datetime | None = None
-    newest: datetime | None = None
-    sentence: str = ""
 
 
 def records_of(issue: Issue) -> QuerySet[SyncItem]:
@@ -51,7 +39,7 @@ def records_of(issue: Issue) -> QuerySet[SyncItem]:
 # --- keeping them up to date ----------------------------------------------------------------------
 def look(now: datetime) -> int:
     """Bring every issue up to date with the records. Returns how many rows changed."""
-    waiting = _waiting()
+    waiting = {place: cause for place, cause in health.waiting().items() if cause.needs_a_person}
     wake_up(now.date())
     rows = {
         (row.division_id, row.kind, row.subject): row
@@ -61,36 +49,14 @@ def look(now: datetime) -> int:
     return changed + sum(_open(key, seen, now) for key, seen in waiting.items())
 
 
-def _waiting() -> dict[Key, Waiting]:
-    rows = (
-        SyncItem.objects.filter(state=ItemState.WAITING)
-        .exclude(problem_kind__in=BY_ITSELF)
-        .order_by()
-        .values_list("lane__division", "problem_kind", "problem_subject", "currency")
-        .annotate(
-            count=Count("pk"), total=Sum("amount"), oldest=Min("waiting_since"), newest=Max("waiting_since"),
-            sentence=Max("problem"),
-        )
-    )  # fmt: skip
-    found: dict[Key, Waiting] = {}
-    for division, kind, subject, currency, count, total, oldest, newest, sentence in rows:
-        seen = found.setdefault((division, kind, subject), Waiting())
-        seen.count += count
-        seen.sums[currency] = seen.sums.get(currency, 0) + total
-        seen.oldest = min(filter(None, (seen.oldest, oldest)), default=None)
-        seen.newest = max(filter(None, (seen.newest, newest)), default=None)
-        seen.sentence = sentence
-    return found
-
-
-def _still_of_interest(waiting: Iterable[Key]) -> Q:
+def _still_of_interest(waiting: Iterable[Place]) -> Q:
     """Those that stand, and resolved ones of a cause that is there again."""
     keys = set(waiting)
     returned = Q(kind__in={kind for _, kind, _ in keys}, subject__in={subject for _, _, subject in keys})
     return Q(state__in=Issue.STANDING) | returned
 
 
-def _open(key: Key, seen: Waiting, now: datetime) -> bool:
+def _open(key: Place, seen: Cause, now: datetime) -> bool:
     """Whether this worker was the first to see it."""
     division, kind, subject = key
     with transaction.atomic():
@@ -106,7 +72,7 @@ def _open(key: Key, seen: Waiting, now: datetime) -> bool:
     return is_new
 
 
-def _update(row: Issue, seen: Waiting | None, now: datetime) -> bool:
+def _update(row: Issue, seen: Cause | None, now: datetime) -> bool:
     """Whether the row changed."""
     if seen is None:
         return row.state != State.RESOLVED and _resolved(row, now)
@@ -125,7 +91,7 @@ def _resolved(row: Issue, now: datetime) -> bool:
     return _move(row, State.RESOLVED, _fact("issue.resolved", row), now, changes)
 
 
-def _returned(row: Issue, seen: Waiting, now: datetime) -> bool:
+def _returned(row: Issue, seen: Cause, now: datetime) -> bool:
     changes = {
         "count": seen.count, "sums": seen.sums, "sentence": seen.sentence, "last_seen": seen.newest or now,
         "resolved_at": None, "returned": row.returned + 1,
@@ -184,6 +150,6 @@ def wake_up(today: date) -> int:
     )
 
 
-def ignored() -> set[Key]:
+def ignored() -> set[Place]:
     """Causes that nobody wants to read about for now."""
     return set(Issue.objects.filter(state=State.IGNORED).values_list("division", "kind", "subject"))

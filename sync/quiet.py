@@ -9,7 +9,7 @@ from sync.health import Silence
 
 
 def title(row: Silence) -> str:
-    return f"{row.connection.get_system_display()} “{row.connection}” is silent"
+    return f"{row.connection.full_name} is silent"
 
 
 def sentence(row: Silence, now: datetime) -> str:

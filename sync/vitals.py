@@ -31,6 +31,8 @@ LATE = timedelta(seconds=120)
 SCHEDULER_LATE = timedelta(seconds=150)
 FULL_QUEUE = 100
 MARKS = (50, 95)
+# A call without an answer, or refused.
+FAILED = Q(status=None) | Q(status__gte=400)
 MOST_ENDPOINTS = 50
 
 
@@ -163,9 +165,9 @@ def seconds(span: timedelta) -> str:
 # --- what needs a person --------------------------------------------------------------------------
 def _connections(now: datetime) -> Iterator[Check]:
     names = {connection.pk: connection for connection in health.connections(now)}
-    for row in Connection.objects.defer("client_secret", "access_token", "refresh_token"):
+    for row in Connection.objects.without_secrets():
         is_well = row.pk not in names
-        yield Check(f"connection-{row.pk}", f"{row.get_system_display()} “{row}”", is_well, _told(row, now), False)
+        yield Check(f"connection-{row.pk}", row.full_name, is_well, _told(row, now), False)
 
 
 def _told(row: Connection, now: datetime) -> str:
@@ -242,7 +244,7 @@ def _calls(system: str, since: datetime) -> Calls:
     # By connection, because the index is.
     ids = list(Connection.objects.filter(system=system).values_list("pk", flat=True))
     rows = VendorCall.objects.filter(connection_id__in=ids, at__gte=since).order_by()
-    failed = rows.filter(Q(status=None) | Q(status__gte=400)).count()
+    failed = rows.filter(FAILED).count()
     durations = _durations(rows, "duration_ms")
     return Calls(system, durations.count, failed, durations)
 

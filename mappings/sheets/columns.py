@@ -54,11 +54,11 @@ class Known:
 
     @classmethod
     def read(cls) -> Known:
-        square = Connection.objects.filter(system=Connection.System.SQUARE).defer("client_secret", "access_token")
+        square = Connection.objects.filter(system=Connection.System.SQUARE).without_secrets()
         places = list(Location.objects.order_by("pk"))
         return cls(
             divisions={str(row.code): row for row in Division.objects.filter(is_pinned=True)},
-            merchants={row.label: row for row in square.defer("client_secret", "access_token", "refresh_token")},
+            merchants={row.label: row for row in square},
             locations={place.name: place.location_id for place in places}
             | {place.location_id: place.location_id for place in places},
             accounts=_by_code(LedgerAccount.objects.all()),

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Count, Min, Q, QuerySet
+from django.db.models import Count, Min, QuerySet
 
 from audit.adminkit import admin_url, list_url
 from connections.models import CallBudget, Connection, Division, VendorCall
@@ -60,18 +60,16 @@ def _limits(known: Mapping[int | None, AlertLimits], connection: int) -> AlertLi
 
 
 def _connections() -> QuerySet[Connection]:
-    rows = Connection.objects.exclude(status=Connection.Status.NEW)
-    return rows.defer("client_secret", "access_token", "refresh_token")
+    return Connection.objects.exclude(status=Connection.Status.NEW).without_secrets()
 
 
 def _of(row: Connection, limits: AlertLimits, now: datetime) -> Iterator[Condition]:
     subject, page = f"connection {row.pk}", admin_url(Connection, row.pk)
-    name = f"{row.get_system_display()} “{row}”"
     for kind, title, sentence in (
-        *_authentication(row, limits, name),
-        *_consent(row, limits, name, now),
-        *_errors(row, limits, name, now),
-        *_quota(row, limits, name, now),
+        *_authentication(row, limits),
+        *_consent(row, limits, now),
+        *_errors(row, limits, now),
+        *_quota(row, limits, now),
     ):
         yield Condition(kind, subject, title, sentence, page)
 
@@ -79,20 +77,20 @@ def _of(row: Connection, limits: AlertLimits, now: datetime) -> Iterator[Conditi
 Told = tuple[Kind, str, str]
 
 
-def _authentication(row: Connection, limits: AlertLimits, name: str) -> Iterator[Told]:
+def _authentication(row: Connection, limits: AlertLimits) -> Iterator[Told]:
     if row.status != Connection.Status.LIVE:
         sentence = row.status_reason or f"It {row.get_status_display()}."
         is_archive = row.system == Connection.System.SNOWFLAKE
         until = (
             "Nothing is archived until a test passes." if is_archive else "Nothing is booked until consent is given."
         )
-        yield Kind.AUTHENTICATION, f"{name} cannot be used", f"{sentence} {until}"
+        yield Kind.AUTHENTICATION, f"{row.full_name} cannot be used", f"{sentence} {until}"
     elif limits.failed_renewals and _failed_renewals(row, limits.failed_renewals) >= limits.failed_renewals:
         sentence = (
             f"The last {limits.failed_renewals} renewals of its token failed. If this goes on, its work stops. Open it "
             "and press 'Test connection'; give consent again when that fails too."
         )
-        yield Kind.AUTHENTICATION, f"{name} cannot renew its token", sentence
+        yield Kind.AUTHENTICATION, f"{row.full_name} cannot renew its token", sentence
 
 
 def _failed_renewals(row: Connection, most: int) -> int:
@@ -106,7 +104,7 @@ def _failed_renewals(row: Connection, most: int) -> int:
     return count
 
 
-def _consent(row: Connection, limits: AlertLimits, name: str, now: datetime) -> Iterator[Told]:
+def _consent(row: Connection, limits: AlertLimits, now: datetime) -> Iterator[Told]:
     ends = row.refresh_expires_at
     if not limits.token_days or not ends or row.status != Connection.Status.LIVE:
         return
@@ -114,14 +112,18 @@ def _consent(row: Connection, limits: AlertLimits, name: str, now: datetime) -> 
         left = max(0, (ends - now).days)
         days = "today" if left == 0 else f"in {left} day{'' if left == 1 else 's'}"
         sentence = f"Its consent ends {days} if nobody acts. Open it and give consent again: it takes a minute."
-        yield Kind.CONSENT, f"The consent of {name} ends {days}", sentence
+        yield Kind.CONSENT, f"The consent of {row.full_name} ends {days}", sentence
 
 
-def _errors(row: Connection, limits: AlertLimits, name: str, now: datetime) -> Iterator[Told]:
+def _errors(row: Connection, limits: AlertLimits, now: datetime) -> Iterator[Told]:
     total, failed = _counted(row, now - HOUR)
     if limits.errors is not None and failed > limits.errors:
         sentence = f"{failed} of its {total} calls failed in the last hour; the limit is {limits.errors}."
-        yield Kind.ERRORS, f"Many calls to {name} fail", f"{sentence} Look at the request ledger for the cause."
+        yield (
+            Kind.ERRORS,
+            f"Many calls to {row.full_name} fail",
+            f"{sentence} Look at the request ledger for the cause.",
+        )
     if limits.error_share is None or total < FEWEST_CALLS or 100 * failed <= limits.error_share * total:
         return
     all_calls, all_failed = _counted(row, now - WEEK)
@@ -131,19 +133,18 @@ def _errors(row: Connection, limits: AlertLimits, name: str, now: datetime) -> I
             f"{100 * failed / total:.0f} % of its {total} calls failed in the last hour; in the week before it was "
             f"{100 * usual:.1f} %. Look at the request ledger for the cause."
         )
-        yield Kind.ERROR_RATE, f"A high share of calls to {name} fails", sentence
+        yield Kind.ERROR_RATE, f"A high share of calls to {row.full_name} fails", sentence
 
 
 def _counted(row: Connection, since: datetime) -> tuple[int, int]:
     """Calls that left the building, and those of them that failed."""
-    bad = Q(status=None) | Q(status__gte=400)
     counts = VendorCall.objects.filter(connection=row, at__gte=since).aggregate(
-        total=Count("pk"), failed=Count("pk", filter=bad)
+        total=Count("pk"), failed=Count("pk", filter=vitals.FAILED)
     )
     return counts["total"], counts["failed"]
 
 
-def _quota(row: Connection, limits: AlertLimits, name: str, now: datetime) -> Iterator[Told]:
+def _quota(row: Connection, limits: AlertLimits, now: datetime) -> Iterator[Told]:
     if not limits.quota_share:
         return
     for budget in CallBudget.objects.filter(connection=row, day_resets_at__gt=now):
@@ -157,7 +158,7 @@ def _quota(row: Connection, limits: AlertLimits, name: str, now: datetime) -> It
                 f"day is over: at this pace it takes {expected:.0f}. Work then waits for the next day. Let lanes run "
                 "less often, or look what calls so much."
             )
-            yield Kind.QUOTA, f"The day's calls of {name} run out", sentence
+            yield Kind.QUOTA, f"The day's calls of {row.full_name} run out", sentence
             return
 
 
