@@ -16,13 +16,12 @@ from django.db import models, transaction
 
 from audit import trail
 from audit.trail import Fact
-from connections import clock, ledger
+from connections import clock, ledger, rows
 from sync import lifecycle
 from sync.grip import Grip
 from sync.lifecycle import ItemState, LegState
 from sync.models import SyncItem
 
-BATCH = 200
 # A leg that nothing is under way for: it is over, or ready for an entry.
 AT_REST = frozenset({LegState.READY, LegState.CONFIRMED, LegState.REVERSED, LegState.DISMISSED})
 
@@ -71,8 +70,8 @@ def apply(outcome: Outcome, *, grip: Grip | None) -> datetime:
     with transaction.atomic():
         if grip:
             grip.still_held(at=now)
-        for model, rows in _by_model(outcome.created):
-            model._default_manager.bulk_create(rows, batch_size=BATCH)
+        for created in _by_model(outcome.created):
+            rows.insert(created)
         for row, names in outcome.updates:
             row.save(update_fields=names)
         for move in outcome.moves:
@@ -95,16 +94,16 @@ def _with_calls(facts: list[Fact]) -> list[Fact]:
 def _carry_out(move: Move) -> None:
     if move.after is not move.before:
         lifecycle.check(move.before, move.after)
-    rows = move.model._default_manager.filter(**move.where, state=move.before)
-    if rows.update(state=move.after, **move.changes) != move.count:
+    moving = move.model._default_manager.filter(**move.where, state=move.before)
+    if moving.update(state=move.after, **move.changes) != move.count:
         raise Overtaken(f"{move.model.__name__} {dict(move.where)} was no longer {move.before}")
 
 
-def _by_model(rows: Iterable[models.Model]) -> list[tuple[type[models.Model], list[models.Model]]]:
+def _by_model(created: Iterable[models.Model]) -> list[list[models.Model]]:
     grouped: dict[type[models.Model], list[models.Model]] = {}
-    for row in rows:
+    for row in created:
         grouped.setdefault(type(row), []).append(row)
-    return list(grouped.items())
+    return list(grouped.values())
 
 
 class _Item(NamedTuple):
@@ -150,8 +149,8 @@ def _with_legs(item_ids: set[int]) -> dict[_Item, list[_Leg]]:
         return {}
     found: dict[_Item, list[_Leg]] = {}
     columns = (*_Item._fields, *(f"legs__{name}" for name in _Leg._fields))
-    rows = SyncItem.objects.filter(pk__in=item_ids).order_by("pk", "legs__pk")
-    for row in rows.values_list(*columns):
+    joined = SyncItem.objects.filter(pk__in=item_ids).order_by("pk", "legs__pk")
+    for row in joined.values_list(*columns):
         own, leg = row[: len(_Item._fields)], row[len(_Item._fields) :]
         held = found.setdefault(_Item._make(own), [])
         if leg[0] is not None:  # a record without legs comes with none of their columns

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import asdict, fields, is_dataclass
 from datetime import date
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
@@ -16,6 +16,8 @@ from mappings.bookkeeping.legs import Account, Debtor, Document, LegKind, LegPla
 from mappings.bookkeeping.periods import as_owed
 from mappings.roles import Role
 from sync.models import Leg
+
+WRITTEN = DjangoJSONEncoder()
 
 
 def fields_of(plan: LegPlan) -> dict[str, Any]:
@@ -63,9 +65,14 @@ def _plain(value: Any) -> Any:
     """Records as dicts, all the way down. Nothing is copied: what the core made does not change any more."""
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
-    if is_dataclass(value):
-        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
-    return value
+    names = field_names(value.__class__)
+    return {name: _plain(getattr(value, name)) for name in names} if names else value
+
+
+@cache
+def field_names(kind: type) -> tuple[str, ...]:
+    """Of a dataclass, in their order; none of anything else."""
+    return tuple(field.name for field in fields(kind)) if is_dataclass(kind) else ()
 
 
 def digest_of(plan: LegPlan) -> str:
@@ -95,7 +102,7 @@ def digest_of(plan: LegPlan) -> str:
         *([asdict(plan.terms), [line.item and asdict(line.item) for line in plan.lines]] if plan.terms else []),
         *([plan.due.isoformat()] if plan.due else []),
     ]
-    return hashlib.sha256(json.dumps(parts, cls=DjangoJSONEncoder).encode()).hexdigest()
+    return hashlib.sha256(WRITTEN.encode(parts).encode()).hexdigest()
 
 
 def plan_of(leg: Leg) -> LegPlan:

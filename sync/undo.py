@@ -16,6 +16,7 @@ from django.db import transaction
 from audit import trail
 from audit.trail import Fact
 from connections import clock
+from connections.rows import insert
 from mappings.bookkeeping.legs import Document, LegKind, LegPlan, ProblemKind
 from mappings.bookkeeping.references import reference
 from mappings.bookkeeping.reversal import reverse
@@ -115,7 +116,7 @@ def _store(
     run.sentence = f"Planned {tally.entries} reversing entries; none is booked before the plan is approved."
     with transaction.atomic():
         run.save()
-        PlannedEntry.objects.bulk_create(rows, batch_size=engine.BATCH)
+        insert(rows)
         made = plans.plan_of(run, tally, run.lane, subject=subject[:200], left_out=left_out)
         made.rebooks = list(rebooks)
         made.save(force_insert=True)

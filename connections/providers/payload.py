@@ -59,10 +59,17 @@ def _storable(value: Any) -> Any:
 
 def nests_beyond(value: Any, levels: int) -> bool:
     """Whether objects and lists stand in one another deeper than that. Looks no deeper itself."""
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
-    if inner is None:
-        return False
-    return levels == 0 or any(nests_beyond(item, levels - 1) for item in inner)
+    layer = [value] if isinstance(value, dict | list) else []
+    for _ in range(levels):
+        if not layer:
+            return False
+        layer = [
+            item
+            for inner in layer
+            for item in (inner.values() if isinstance(inner, dict) else inner)
+            if isinstance(item, dict | list)
+        ]
+    return bool(layer)
 
 
 def _refuse_constant(name: str) -> None:

@@ -159,6 +159,8 @@ def _context(work: Work, item: SyncItem, entries: Sequence[PayoutEntry]) -> Payo
 
 def _booked(work: Work, item: SyncItem, events: set[str], kind: LegKind) -> dict[str, Booked]:
     """What the books hold of these payments or refunds on the clearing account, less what earlier payouts said."""
+    if not events:
+        return {}
     standing = Leg.objects.filter(state__in=STANDING, is_reversal=False)
     # Their records first: a payout names a few of the thousands of legs of its kind.
     named = SyncItem.objects.filter(lane__in=sharing(work), source_id__in=events).order_by("id")
@@ -184,11 +186,13 @@ def _as_found_before(item: SyncItem, events: set[str]) -> dict[str, Booked]:
     """What this payout was compared with when it was first resolved. It is read again when the bank has paid it, and a
     fee that the payment states since then belongs to a later payout: compared anew, it would be posted back.
     """
+    verified = list(item.settlements.filter(event__in=events, is_verified=True))
+    if not verified:
+        return {}
     own = item.legs.filter(kind=LegKind.PAYOUT_ENTRY, order_id__in=events)
     undecided = set(own.filter(state=LegState.WAITING).values_list("order_id", flat=True))
     posted = {leg.order_id: leg for leg in own.filter(state__in=STANDING)}
-    verified = item.settlements.filter(event__in=events, is_verified=True).exclude(event__in=undecided)
-    return {row.event: _compared_with(row, posted.get(row.event)) for row in verified}
+    return {row.event: _compared_with(row, posted.get(row.event)) for row in verified if row.event not in undecided}
 
 
 def _compared_with(said: Settlement, posted: Leg | None) -> Booked:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -23,6 +23,7 @@ from mappings.bookkeeping.periods import Policy
 from mappings.bookkeeping.references import reference
 from mappings.bookkeeping.validation import checked
 from sync.flows.base import Resolution, Work
+from sync.legs import field_names
 from sync.lifecycle import LegState
 from sync.models import LaneLocation, Leg, SyncItem, SyncLane
 
@@ -79,12 +80,12 @@ def digest(value: Any) -> str:
 
 def _told(value: Any) -> Any:
     """What JSON does not know: a record by its fields, anything else by its text."""
-    return _members(value) if is_dataclass(value) else str(value)
+    return _members(value) if field_names(value.__class__) else str(value)
 
 
 def _members(value: Any) -> dict[str, Any]:
     """The fields of a record, not copied: they are only read."""
-    return {field.name: getattr(value, field.name) for field in fields(value)}
+    return {name: getattr(value, name) for name in field_names(value.__class__)}
 
 
 def resolution(work: Work, item: SyncItem, plan: Plan, *, is_unfinished: bool = False) -> Resolution:

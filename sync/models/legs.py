@@ -50,7 +50,7 @@ class Leg(models.Model):
     posting = models.ForeignKey(Posting, on_delete=models.PROTECT, null=True, blank=True, related_name="legs")
 
     class Meta:
-        ordering = ["item", "id"]
+        ordering = ["id"]
         constraints = [
             models.UniqueConstraint(fields=["item", "kind", "ordinal", "is_reversal"], name="leg_once_per_item"),
             models.UniqueConstraint(fields=["division", "reference"], name="leg_once_per_division"),

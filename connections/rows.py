@@ -1,0 +1,40 @@
+"""Many new rows of one model in few statements, past the ORM's compiler."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.db import models, transaction
+
+# PostgreSQL takes 65,535 in one statement.
+MOST_PARAMETERS = 30_000
+
+
+def insert(rows: Sequence[models.Model]) -> None:
+    """Store new rows of one model as `bulk_create` does, and give them their ids.
+
+    The fields prepare their values as ever. What the compiler does beside that, for expressions as values, conflicts
+    and defaults of the database, none of our rows needs: it took two thirds of the time of every insert.
+    Raises `ValueError` for rows of several models or rows that have an id, and what the database raises.
+    """
+    if not rows:
+        return
+    model, connection = type(rows[0]), transaction.get_connection()
+    if any(type(row) is not model or row.pk is not None for row in rows):
+        raise ValueError("rows to insert are new and of one model")
+    fields = [field for field in model._meta.concrete_fields if not field.primary_key and not field.generated]
+    names = [model._meta.db_table, model._meta.pk.column, *(field.column for field in fields)]
+    table, key, *columns = map(connection.ops.quote_name, names)
+    into = f"INSERT INTO {table} ({', '.join(columns)}) VALUES "  # noqa: S608 - our own names
+    places = f"({', '.join(['%s'] * len(fields))})"
+    size = (connection.features.max_query_params or MOST_PARAMETERS) // len(fields)
+    with transaction.atomic(savepoint=False), connection.cursor() as cursor:
+        for start in range(0, len(rows), size):
+            part = rows[start : start + size]
+            prepared = [
+                field.get_db_prep_save(field.pre_save(row, add=True), connection) for row in part for field in fields
+            ]
+            cursor.execute(f"{into}{', '.join([places] * len(part))} RETURNING {key}", prepared)
+            for row, (number,) in zip(part, cursor.fetchall(), strict=True):
+                row.pk = number
+                row._state.adding, row._state.db = False, connection.alias
