@@ -13,6 +13,7 @@ import re
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import date, datetime
 from typing import Any
 
@@ -101,9 +102,10 @@ def _row(number: int, names: Sequence[str], cells: Sequence[str]) -> dict[str, s
 
 # --- CSV ----------------------------------------------------------------------------------------
 def _from_csv(content: bytes) -> Iterator[tuple[int, Sequence[str]]]:
-    text = _decoded(content)
+    _require_text(content)
     csv.field_size_limit(LONGEST_CELL * 10)
-    reader = csv.reader(_written(text), delimiter=_separator(text), strict=True)
+    separator = _separator(_text_of(content).readline(LONGEST_LINE))
+    reader = csv.reader(_written(_text_of(content)), delimiter=separator, strict=True)
     before = 0
     while True:
         try:
@@ -116,9 +118,11 @@ def _from_csv(content: bytes) -> Iterator[tuple[int, Sequence[str]]]:
         before = reader.line_num
 
 
-def _written(text: str) -> Iterator[str]:
+def _written(text: io.TextIOWrapper) -> Iterator[str]:
     """Line by line; one of millions of cells would take all memory before anybody counts them."""
-    for number, line in enumerate(io.StringIO(text, newline=""), start=1):
+    number = 0
+    while line := text.readline(LONGEST_LINE + 1):
+        number += 1
         if len(line) > LONGEST_LINE:
             raise UnreadableSheet(
                 f"Line {number} is longer than {LONGEST_LINE:,} characters: {MOST_COLUMNS} columns are the most. "
@@ -127,13 +131,27 @@ def _written(text: str) -> Iterator[str]:
         yield line
 
 
-def _decoded(content: bytes) -> str:
-    encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+def _text_of(content: bytes) -> io.TextIOWrapper:
+    """Decoded as it is read: as one text it would take four times the file's memory, and again for its lines."""
+    return io.TextIOWrapper(io.BytesIO(content), encoding=_encoding(content), newline="")
+
+
+def _encoding(content: bytes) -> str:
+    return "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+
+
+def _require_text(content: bytes) -> None:
+    """To the end, before the first line is looked at."""
+    text = _text_of(content)
+    with suppress(UnicodeDecodeError):
+        while text.read(PIECE):
+            pass
+        return
     try:
-        return content.decode(encoding)
+        content.decode(_encoding(content))  # whole: only then does the error know its place in the file
     except UnicodeDecodeError as error:
-        line, column = _place(content[: error.start].decode(encoding, "replace"))
-        name = encoding.removesuffix("-sig").upper()
+        line, column = _place(content[: error.start].decode(_encoding(content), "replace"))
+        name = _encoding(content).removesuffix("-sig").upper()
         raise UnreadableSheet(
             f"Line {line}, column {column}: a character that is not {name}. Save the file as “CSV UTF-8”, or as XLSX, "
             "and upload it again."
