@@ -59,6 +59,14 @@ def test_each_row_gets_its_own_id_over_several_statements(books: Connection) -> 
     assert CallBudget.objects.count() == 500
 
 
+def test_a_row_may_name_one_that_was_stored_after_it_was_named() -> None:
+    late = Connection(system="exact", region="nl", label="Late")
+    rows = budgets(late, 2)
+    late.save()
+    insert(rows)
+    assert set(CallBudget.objects.values_list("connection", flat=True)) == {late.pk}
+
+
 def test_one_bad_row_leaves_none(books: Connection) -> None:
     twice = [*budgets(books, 300), *budgets(books, 1)]
     with pytest.raises(IntegrityError), transaction.atomic():
