@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import copy
 import copyreg
 import threading
@@ -62,6 +63,55 @@ def dying(at: int, *, counts: Any) -> Iterator[Crash]:
             transaction.set_rollback(False)
 
 
+@dataclass
+class Stops(Boundaries):
+    """Strikes at each boundary, or at each `every`-th; what is done while it strikes is not counted."""
+
+    every: int = 1
+    is_striking: bool = False
+
+    def step(self, name: str) -> None:
+        if self.is_striking or not self.counts(name):
+            return
+        self.passed += 1
+        if (self.passed - 1) % self.every == 0:
+            self.is_striking = True
+            self.strike(name)
+            self.is_striking = False
+
+
+def deaths(
+    world: World,
+    work: Callable[[World], object],
+    aftermath: Callable[[World], list[str]],
+    *,
+    counts: Callable[[str], bool],
+    every: int = 1,
+) -> tuple[int, dict[int, list[str]]]:
+    """How many boundaries a worker passes, and what is wrong after a death at each of them, by its number.
+
+    It works once. At each boundary it is held, and the rows, the books and the hour that a dead one would leave go to
+    `aftermath`, where others recover; then all that is taken back, and the worker goes on. Only between transactions:
+    what a death would roll back is not rolled back here.
+    """
+    broken: dict[int, list[str]] = {}
+    # Where nobody's work is under way, and no block of Django's is open.
+    outside, blocks = contextvars.copy_context(), list(connection.atomic_blocks)
+
+    def die(name: str) -> None:
+        assert not any(connection.savepoint_ids), name
+        connection.atomic_blocks, of_the_dead = list(blocks), connection.atomic_blocks
+        with undone(world):
+            if found := outside.run(aftermath, world):
+                broken[stops.passed] = found
+        connection.atomic_blocks = of_the_dead
+
+    stops = Stops(0, die, counts=counts, every=every)
+    with undone(world), watched(stops):
+        work(world)
+    return stops.passed, broken
+
+
 @contextmanager
 def watched(boundaries: Boundaries) -> Iterator[Boundaries]:
     factory, clients.session_factory = clients.session_factory, boundaries.sessions(clients.session_factory)
@@ -112,6 +162,7 @@ def undone(world: World) -> Iterator[World]:
     finally:
         world.sandbox, world.timeline.moment = sandbox, moment
         transaction.savepoint_rollback(point)
+        transaction.savepoint_commit(point)  # or each change to come would look after it too
 
 
 def duplicate(sandbox: Any, world: World) -> Any:
