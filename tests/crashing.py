@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import contextvars
-import copy
-import copyreg
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,7 +18,7 @@ from connections import clients
 from connections.sandbox.square import LineSpec, TenderSpec
 from sync import runs
 from sync.models import Posting, SyncRun
-from tests.world import START, World
+from tests.world import START, World, duplicate
 from tests.world import world as make_world
 
 # How a transaction that is given up leaves the database: a dead process does nothing, its database still rolls back.
@@ -156,20 +153,13 @@ def sell(world: World, *tenders: TenderSpec) -> None:
 def undone(world: World) -> Iterator[World]:
     """Rows, books and time are taken back at the end: the next crash begins where this one began."""
     point, sandbox, moment = transaction.savepoint(), world.sandbox, world.timeline.moment
-    world.sandbox = duplicate(sandbox, world)
+    world.sandbox = duplicate(sandbox, world.timeline)
     try:
         yield world
     finally:
         world.sandbox, world.timeline.moment = sandbox, moment
         transaction.savepoint_rollback(point)
         transaction.savepoint_commit(point)  # or each change to come would look after it too
-
-
-def duplicate(sandbox: Any, world: World) -> Any:
-    """The same vendors once more, on the same clock; locks are made anew."""
-    for lock in (threading.RLock, threading.Lock):
-        copyreg.pickle(type(lock()), lambda _, lock=lock: (lock, ()))  # type: ignore[misc]
-    return copy.deepcopy(sandbox, {id(world.timeline): world.timeline})
 
 
 def work_once(world: World) -> SyncRun:

@@ -10,6 +10,7 @@ from django.utils.module_loading import import_string
 from django_q.models import OrmQ
 
 from connections.models import Division
+from tests import pictures
 from tests.journeys.desk import Desk
 from tests.journeys.shop import Till
 from tests.world import World
@@ -21,7 +22,7 @@ RATES = (("VAT 21", "21"), ("VAT 9", "9"), ("VAT 0", "0"))
 def till(world: World) -> Till:
     """A shop in Amsterdam with three rates, connected and switched on."""
     till = unfurnished(world)
-    world.furnish()
+    pictures.furnish(world)
     return till
 
 
