@@ -67,12 +67,12 @@ class Picture:
                 cursor.execute(statement)
 
 
-def furnish(world: World, **choices: object) -> None:
+def furnish(world: World, **choices: object) -> Shop:
     """What `world.furnish` does in the world of one counter (`unfurnished`), where nothing of ours stands yet.
 
     The first time it is done, and then shown again as it was.
     """
-    key = (type(world.sandbox), world.timeline.moment, *sorted(choices.items()))
+    key = (type(world.sandbox), world.sandbox.seed, world.timeline.moment, *sorted(choices.items()))
     if _is_anything_there():
         world.furnish(**choices)
     elif key in _taken:
@@ -80,6 +80,8 @@ def furnish(world: World, **choices: object) -> None:
     else:
         world.furnish(**choices)
         _taken[key] = Picture.of(world)
+    assert world.shop
+    return world.shop
 
 
 def _models() -> list[type[Model]]:
