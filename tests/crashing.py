@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import copy
-import copyreg
-import threading
+import contextvars
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,7 +18,7 @@ from connections import clients
 from connections.sandbox.square import LineSpec, TenderSpec
 from sync import runs
 from sync.models import Posting, SyncRun
-from tests.world import START, World
+from tests.world import START, World, duplicate
 from tests.world import world as make_world
 
 # How a transaction that is given up leaves the database: a dead process does nothing, its database still rolls back.
@@ -60,6 +58,55 @@ def dying(at: int, *, counts: Any) -> Iterator[Crash]:
         except Crashed:
             # What was open has been rolled back; only Django's note of it, meant for the dead, is left.
             transaction.set_rollback(False)
+
+
+@dataclass
+class Stops(Boundaries):
+    """Strikes at each boundary, or at each `every`-th; what is done while it strikes is not counted."""
+
+    every: int = 1
+    is_striking: bool = False
+
+    def step(self, name: str) -> None:
+        if self.is_striking or not self.counts(name):
+            return
+        self.passed += 1
+        if (self.passed - 1) % self.every == 0:
+            self.is_striking = True
+            self.strike(name)
+            self.is_striking = False
+
+
+def deaths(
+    world: World,
+    work: Callable[[World], object],
+    aftermath: Callable[[World], list[str]],
+    *,
+    counts: Callable[[str], bool],
+    every: int = 1,
+) -> tuple[int, dict[int, list[str]]]:
+    """How many boundaries a worker passes, and what is wrong after a death at each of them, by its number.
+
+    It works once. At each boundary it is held, and the rows, the books and the hour that a dead one would leave go to
+    `aftermath`, where others recover; then all that is taken back, and the worker goes on. Only between transactions:
+    what a death would roll back is not rolled back here.
+    """
+    broken: dict[int, list[str]] = {}
+    # Where nobody's work is under way, and no block of Django's is open.
+    outside, blocks = contextvars.copy_context(), list(connection.atomic_blocks)
+
+    def die(name: str) -> None:
+        assert not any(connection.savepoint_ids), name
+        connection.atomic_blocks, of_the_dead = list(blocks), connection.atomic_blocks
+        with undone(world):
+            if found := outside.run(aftermath, world):
+                broken[stops.passed] = found
+        connection.atomic_blocks = of_the_dead
+
+    stops = Stops(0, die, counts=counts, every=every)
+    with undone(world), watched(stops):
+        work(world)
+    return stops.passed, broken
 
 
 @contextmanager
@@ -106,19 +153,13 @@ def sell(world: World, *tenders: TenderSpec) -> None:
 def undone(world: World) -> Iterator[World]:
     """Rows, books and time are taken back at the end: the next crash begins where this one began."""
     point, sandbox, moment = transaction.savepoint(), world.sandbox, world.timeline.moment
-    world.sandbox = duplicate(sandbox, world)
+    world.sandbox = duplicate(sandbox, world.timeline)
     try:
         yield world
     finally:
         world.sandbox, world.timeline.moment = sandbox, moment
         transaction.savepoint_rollback(point)
-
-
-def duplicate(sandbox: Any, world: World) -> Any:
-    """The same vendors once more, on the same clock; locks are made anew."""
-    for lock in (threading.RLock, threading.Lock):
-        copyreg.pickle(type(lock()), lambda _, lock=lock: (lock, ()))  # type: ignore[misc]
-    return copy.deepcopy(sandbox, {id(world.timeline): world.timeline})
+        transaction.savepoint_commit(point)  # or each change to come would look after it too
 
 
 def work_once(world: World) -> SyncRun:

@@ -6,6 +6,7 @@ Also runs a command in it: `python -m tests.environment [--production] manage.py
 from __future__ import annotations
 
 import atexit
+import gc
 import os
 import shutil
 import subprocess
@@ -54,4 +55,6 @@ def main(arguments: list[str]) -> int:
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))
 else:
+    # Python looks for garbage every 700 objects, which took a fifth of the time and found next to nothing.
+    gc.set_threshold(50_000, 20, 10)
     os.environ.update({name: value for name, value in TESTS.items() if name != "DATABASE_URL"})

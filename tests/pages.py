@@ -6,14 +6,12 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from html.parser import HTMLParser
-from pathlib import Path
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group, User
 from django.http import HttpResponse
 from django.test import Client
-from pytest_django.fixtures import Settings
 
 from connections import clock
 from tests.till import Shop, open_shop
@@ -29,11 +27,8 @@ class Still(clock.Clock):
 
 
 @pytest.fixture
-def plain(settings: Settings, tmp_path: Path) -> Iterator[None]:
-    """The test client speaks http, nobody has collected static files, and it is noon of one day."""
-    settings.SESSION_COOKIE_SECURE = settings.CSRF_COOKIE_SECURE = settings.SECURE_SSL_REDIRECT = False
-    settings.STATIC_ROOT = str(tmp_path)
-    settings.MFA_REQUIRED = False
+def plain(plain_http: None) -> Iterator[None]:
+    """As the test client speaks, and it is noon of one day."""
     restore = clock.install(Still())
     yield
     restore()

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import copy
+import copyreg
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import requests
 
@@ -88,3 +92,10 @@ def mounted(sandbox: Sandbox) -> requests.Session:
     session = requests.Session()
     session.mount("http://127.0.0.1:9400/", SandboxAdapter(sandbox))
     return session
+
+
+def duplicate(sandbox: Any, timeline: Timeline, other: Timeline | None = None) -> Any:
+    """The same vendors once more, on the same clock or on another; locks are made anew."""
+    for lock in (threading.RLock, threading.Lock):
+        copyreg.pickle(type(lock()), lambda _, lock=lock: (lock, ()))  # type: ignore[misc]
+    return copy.deepcopy(sandbox, {id(timeline): other or timeline})

@@ -11,7 +11,6 @@ from django.conf import settings as django_settings
 from django.contrib.auth.models import User
 from django.test import Client
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
-from pytest_django.fixtures import Settings
 
 from tests.browser.eyes import Eyes
 from tests.pages import plain
@@ -44,12 +43,6 @@ def chromium() -> Iterator[Browser]:
         browser.close()
     if before is None:
         del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
-
-
-@pytest.fixture
-def plain_http(settings: Settings) -> None:
-    settings.SESSION_COOKIE_SECURE = settings.CSRF_COOKIE_SECURE = settings.SECURE_SSL_REDIRECT = False
-    settings.MFA_REQUIRED = False
 
 
 @pytest.fixture

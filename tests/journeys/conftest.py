@@ -3,17 +3,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
-from django.test import Client
 from django.utils.module_loading import import_string
 from django_q.models import OrmQ
-from pytest_django.fixtures import Settings
 
 from connections.models import Division
+from tests import pictures
 from tests.journeys.desk import Desk
 from tests.journeys.shop import Till
 from tests.world import World
@@ -25,7 +22,7 @@ RATES = (("VAT 21", "21"), ("VAT 9", "9"), ("VAT 0", "0"))
 def till(world: World) -> Till:
     """A shop in Amsterdam with three rates, connected and switched on."""
     till = unfurnished(world)
-    world.furnish()
+    pictures.furnish(world)
     return till
 
 
@@ -76,21 +73,6 @@ def unfurnished(world: World) -> Till:
     for name, rate in RATES:
         world.sandbox.square.add_tax(name, rate)
     return Till(world)
-
-
-@pytest.fixture
-def plain_http(settings: Settings, tmp_path: Path) -> None:
-    """The test client speaks http, and nobody has collected static files."""
-    settings.SESSION_COOKIE_SECURE = settings.CSRF_COOKIE_SECURE = settings.SECURE_SSL_REDIRECT = False
-    settings.MFA_REQUIRED = False
-    settings.STATIC_ROOT = str(tmp_path)
-
-
-@pytest.fixture
-def browser(client: Client, plain_http: None, db: None) -> Client:
-    """Signed in as Anna, who may do everything."""
-    client.force_login(User.objects.create_superuser("anna", password="x"))
-    return client
 
 
 @dataclass

@@ -11,6 +11,8 @@ from config.demo import shop as shops
 from mappings.models import CustomerMapping, DebtorAccount, Decision
 from sync import runs
 from sync.models import CustomerLink, SyncLane, SyncRun
+from tests import pictures
+from tests.journeys.conftest import unfurnished
 from tests.world import World
 
 HOTEL, ATELIER, MUSEUM = "Hotel Prinsengracht", "Atelier Vos", "Museum Oud-West"
@@ -99,8 +101,9 @@ class Register:
 
 
 def open_register(world: World, **choices: Any) -> Register:
-    shop = world.furnish()
-    return Register(world, shops.keep_customers(shop, **choices))
+    """Of the shop of one counter."""
+    unfurnished(world)
+    return Register(world, shops.keep_customers(pictures.furnish(world), **choices))
 
 
 def bodies(world: World, verb: str) -> list[dict[str, Any]]:

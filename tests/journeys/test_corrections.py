@@ -10,6 +10,7 @@ from audit.models import AuditEntry
 from connections.sandbox.faults import Fault
 from mappings import reference
 from sync.models import Leg, Posting, SyncItem
+from tests import pictures
 from tests.journeys.pages import page_of, press, words
 
 MONEY = {"currency": "EUR"}
@@ -17,7 +18,7 @@ MONEY = {"currency": "EUR"}
 
 @pytest.fixture(params=["per_payment", "daily_summary"])
 def till(empty_till, request):
-    empty_till.world.furnish(sales_grouping=request.param)
+    pictures.furnish(empty_till.world, sales_grouping=request.param)
     return empty_till
 
 

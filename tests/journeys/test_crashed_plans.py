@@ -7,7 +7,7 @@ import pytest
 from sync import approval, runs, undo
 from sync.models import PlannedEntry, Posting, SyncRun
 from tests import crashing
-from tests.crashing import dying, recover, shop, undone, wrongs
+from tests.crashing import deaths, recover, shop, wrongs
 from tests.journeys.shop import ledger_of
 
 SWEEPS = (
@@ -24,12 +24,18 @@ def carry_out(world):
         runs.work_slice(run.pk)
 
 
-def recovered(world):
-    for _ in range(8):
-        approval.open_approved()
-        recover(world)
-        if not SyncRun.objects.filter(state="approved").exists():
-            return
+def recovered(found):
+    """What is `found` wrong once others have taken over all that is approved."""
+
+    def told(world):
+        for _ in range(8):
+            approval.open_approved()
+            recover(world)
+            if not SyncRun.objects.filter(state="approved").exists():
+                break
+        return found(world)
+
+    return told
 
 
 def approved_plan(world):
@@ -44,21 +50,6 @@ def approved_undo(world):
     assert run.entries_posted > 0
     plan = undo.plan(undo.entries_of(run), by="anna", subject=str(run))
     approval.approve(plan, by="bert")
-
-
-def broken(world, counts, at, found):
-    with undone(world):
-        with dying(at, counts=counts) as crash:
-            carry_out(world)
-        assert crash.is_dead
-        recovered(world)
-        return found(world)
-
-
-def steps_of(world, counts):
-    with undone(world), dying(0, counts=counts) as crash:
-        carry_out(world)
-    return crash.passed
 
 
 def not_as_planned(world):
@@ -82,17 +73,15 @@ def not_undone(world):
 def test_an_approved_plan_is_booked_once_wherever_a_worker_dies(db, grouping, counts):
     with shop(sales_grouping=grouping) as world:
         approved_plan(world)
-        steps = steps_of(world, counts)
-        found = {at: wrong for at in range(1, steps + 1) if (wrong := broken(world, counts, at, not_as_planned))}
+        steps, broken = deaths(world, carry_out, recovered(not_as_planned), counts=counts)
     assert steps >= 8
-    assert found == {}
+    assert broken == {}
 
 
 @pytest.mark.parametrize(("grouping", "counts"), SWEEPS)
 def test_an_undo_is_booked_once_wherever_a_worker_dies(db, grouping, counts):
     with shop(sales_grouping=grouping) as world:
         approved_undo(world)
-        steps = steps_of(world, counts)
-        found = {at: wrong for at in range(1, steps + 1) if (wrong := broken(world, counts, at, not_undone))}
+        steps, broken = deaths(world, carry_out, recovered(not_undone), counts=counts)
     assert steps >= 8
-    assert found == {}
+    assert broken == {}

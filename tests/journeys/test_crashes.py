@@ -17,7 +17,7 @@ from sync import runs
 from sync.grip import lease, settle
 from sync.models import Posting, SyncRun
 from tests import crashing
-from tests.crashing import dying, recover, shop, sleeping, undone, work_once, wrongs
+from tests.crashing import deaths, recover, shop, sleeping, undone, work_once, wrongs
 
 # Entry by entry the statements are those of the summary, once for each: there the calls are what is different.
 SWEEPS = (
@@ -34,28 +34,17 @@ def world(db):
         yield made
 
 
-def boundaries(world, counts):
-    with undone(world), dying(0, counts=counts) as crash:
-        work_once(world)
-    return crash.passed
-
-
-def aftermath(world, counts, at):
-    """What is wrong after a crash at that boundary and a recovery."""
-    with undone(world):
-        with dying(at, counts=counts) as crash:
-            work_once(world)
-        assert crash.is_dead
-        recover(world)
-        return wrongs(world)
+def recovered(world):
+    """What is wrong once others have taken over."""
+    recover(world)
+    return wrongs(world)
 
 
 @pytest.mark.accepts("S000-28", "S000-47")
 @pytest.mark.parametrize(("grouping", "counts"), SWEEPS)
 def test_a_worker_may_die_at_any_boundary_and_each_payment_is_booked_once(db, grouping, counts):
     with shop(sales_grouping=grouping) as world:
-        steps = boundaries(world, counts)
-        broken = {at: found for at in range(1, steps + 1) if (found := aftermath(world, counts, at))}
+        steps, broken = deaths(world, work_once, recovered, counts=counts)
     assert steps > 15
     assert broken == {}
 

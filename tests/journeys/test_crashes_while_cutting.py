@@ -14,7 +14,7 @@ from mappings import reference
 from sync import actions
 from sync.models import Posting, SyncItem
 from tests import crashing
-from tests.crashing import dying, undone, work_once, wrongs
+from tests.crashing import deaths, work_once, wrongs
 from tests.world import START
 from tests.world import world as make_world
 
@@ -61,36 +61,29 @@ def work_to_rest(world):
     raise AssertionError(f"not at rest: {list(Posting.objects.values_list('reference', 'state', 'problem'))}")
 
 
-def after_all(world, put_right):
+def after_all(put_right):
     """What is wrong once everything came to rest, the cause was put right and what waited was replayed."""
-    work_to_rest(world)
-    waiting = SyncItem.objects.filter(state="waiting")
-    found = [] if waiting.count() == 1 else [f"{waiting.count()} records wait"]
-    put_right(world)
-    reference.refresh(world.shop.division)
-    actions.replay_items(waiting, by="anna")
-    work_to_rest(world)
-    return [*found, *wrongs(world)]
 
+    def found(world):
+        work_to_rest(world)
+        waiting = SyncItem.objects.filter(state="waiting")
+        told = [] if waiting.count() == 1 else [f"{waiting.count()} records wait"]
+        put_right(world)
+        reference.refresh(world.shop.division)
+        actions.replay_items(waiting, by="anna")
+        work_to_rest(world)
+        return [*told, *wrongs(world)]
 
-def sweep(world, counts, put_right, *, step):
-    with undone(world), dying(0, counts=counts) as crash:
-        work_once(world)
-    broken = {}
-    for at in range(1, crash.passed + 1, step):
-        with undone(world):
-            with dying(at, counts=counts):
-                work_once(world)
-            if found := after_all(world, put_right):
-                broken[at] = found
-    return crash.passed, broken
+    return found
 
 
 @pytest.mark.parametrize(("counts", "step"), SWEEPS)
 def test_a_worker_may_die_anywhere_while_an_entry_is_cut(db, counts, step):
     with world_with(*BAD_MONEY) as world:
         demand(world, "1110", 1)
-        passed, broken = sweep(world, counts, lambda world: demand(world, "1110", 0), step=step)
+        passed, broken = deaths(
+            world, work_once, after_all(lambda world: demand(world, "1110", 0)), counts=counts, every=step
+        )
     assert passed > 20
     assert broken == {}
 
@@ -99,7 +92,10 @@ def test_a_worker_may_die_anywhere_while_an_entry_is_cut(db, counts, step):
 def test_a_worker_may_die_anywhere_while_a_summary_is_planned_again(db, counts, step):
     with world_with((MUG, CARD), (LOAF, CARD), (MUG, CARD)) as world:
         world.books.block_account("8001")
-        passed, broken = sweep(world, counts, lambda world: world.books.block_account("8001", blocked=False), step=step)
+        passed, broken = deaths(
+            world, work_once, after_all(lambda world: world.books.block_account("8001", blocked=False)),
+            counts=counts, every=step,
+        )  # fmt: skip
     assert passed > 15
     assert broken == {}
 
@@ -111,5 +107,5 @@ def test_a_half_whose_answer_was_lost_is_found_not_sent_again(db, action, skip):
     with world_with(*BAD_MONEY) as world:
         demand(world, "1110", 1)
         world.sandbox.faults.add(Fault(action, "exact", "POST", BANK, skip=skip, seconds=75))
-        found = after_all(world, lambda world: demand(world, "1110", 0))
+        found = after_all(lambda world: demand(world, "1110", 0))(world)
     assert found == []

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from connections.sandbox.faults import Fault
+from connections.sandbox.square.till import Sale
 from mappings.models import CustomerMapping, Decision
 from sync import actions, replays
 from sync.models import CustomerCreation, SyncItem, SyncRun
 from tests.journeys import quarrel
-from tests.journeys.conftest import Queue, unfurnished
+from tests.journeys.conftest import Queue
 from tests.journeys.customers import DAMRAK, Register, open_register
 from tests.journeys.shop import Till
 from tests.world import World
@@ -27,7 +28,6 @@ ZON: dict[str, Any] = {
 @pytest.fixture
 def register(world: World) -> Register:
     """Whoever is new at Square and resembles nobody is created."""
-    unfurnished(world)
     made = open_register(
         world, unmapped="create", registration_in_reference=True, new_condition="30",
         new_classification="00000000-0000-4000-8000-000000000001",
@@ -132,15 +132,25 @@ def test_a_supplier_with_the_same_number_is_neither_linked_nor_touched_nor_doubl
     assert register.refusals == []
 
 
-def test_what_waited_for_the_customer_is_booked_once_it_is_created(register, queue: Queue):
-    zon = register.customer(**ZON)
-    till = Till(register.world)
+def sold_to_somebody_new(register: Register) -> tuple[Till, Sale]:
+    """A sale to a customer whom Anna has decided to create, the morning after: it waits for the account."""
+    till, zon = Till(register.world), register.customer(**ZON)
     CustomerMapping.objects.create(
         division=register.lane.division, merchant=register.lane.source, square_customer_id=zon, square_name="Hotel Zon",
         status=Decision.CREATE, effective_from="2020-01-01", decided_by="anna",
     )  # fmt: skip
     sale = till.sell(customer_id=zon)
     till.next_morning()
+    return till, sale
+
+
+def debtors(till: Till) -> set[str]:
+    """Who stands on the account of trade debtors."""
+    return {line["AccountName"] for line in till.world.books.lines() if line["GLAccountCode"] == "1300"}
+
+
+def test_what_waited_for_the_customer_is_booked_once_it_is_created(register, queue: Queue):
+    till, sale = sold_to_somebody_new(register)
     assert "It is being created" in till.item(sale).problem
 
     with queue.listening():
@@ -150,23 +160,14 @@ def test_what_waited_for_the_customer_is_booked_once_it_is_created(register, que
 
     assert SyncItem.objects.get(source_id=sale.payment_ids[0]).state == "done"
     assert till.owed_by("Hotel Zon") == 0
-    assert {line["AccountName"] for line in till.world.books.lines() if line["GLAccountCode"] == "1300"} == {
-        "Hotel Zon"
-    }
+    assert debtors(till) == {"Hotel Zon"}
 
 
 @pytest.mark.accepts("S000-38")
 @pytest.mark.parametrize("together", [True, False])
 def test_a_replay_has_the_customer_made_before_the_records_that_need_it(register, queue, together):
     """Customer, invoice, payment: a replay opens the lane of customers first, of its own accord."""
-    till = Till(register.world)
-    zon = register.customer(**ZON)
-    CustomerMapping.objects.create(
-        division=register.lane.division, merchant=register.lane.source, square_customer_id=zon, square_name="Hotel Zon",
-        status=Decision.CREATE, effective_from="2020-01-01", decided_by="anna",
-    )  # fmt: skip
-    sale = till.sell(customer_id=zon)
-    till.next_morning()
+    till, sale = sold_to_somebody_new(register)
     type(register.lane).objects.filter(pk=register.lane.pk).update(is_enabled=True)
     asked = SyncRun.objects.count()
 
@@ -184,9 +185,7 @@ def test_a_replay_has_the_customer_made_before_the_records_that_need_it(register
     queue.work()
     till.run_after(minutes=1)
     assert till.item(sale).state == "done"
-    assert {line["AccountName"] for line in till.world.books.lines() if line["GLAccountCode"] == "1300"} == {
-        "Hotel Zon"
-    }
+    assert debtors(till) == {"Hotel Zon"}
 
 
 @pytest.mark.parametrize("kind", ["drop_after", "drop_before", "late_commit"])

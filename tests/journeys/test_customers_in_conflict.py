@@ -22,7 +22,6 @@ OURS, THEIRS = "square@prinsengracht.example", "exact@prinsengracht.example"
 
 @pytest.fixture
 def register(world: World) -> Register:
-    unfurnished(world)
     made = open_register(world)
     made.run()
     return made

@@ -9,7 +9,6 @@ import pytest
 from audit.models import AuditEntry
 from connections.sandbox.app import Sandbox
 from connections.sandbox.wire import Request, Response
-from tests.journeys.conftest import unfurnished
 from tests.journeys.customers import ATELIER, DAMRAK, HOTEL, MUSEUM, Register, bodies, open_register
 from tests.world import world as make_world
 
@@ -27,7 +26,6 @@ class Recording(Sandbox):
 @pytest.fixture
 def register(db: None):  # type: ignore[no-untyped-def]
     with make_world(sandbox=Recording) as world:
-        unfurnished(world)
         made = open_register(world)
         made.run()
         made.world.sandbox.recorded.clear()  # type: ignore[attr-defined]

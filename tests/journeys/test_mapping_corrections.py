@@ -8,12 +8,13 @@ from audit.models import AuditEntry
 from connections.sandbox.square import LineSpec
 from mappings.models import GLMapping, LedgerAccount
 from sync.models import Leg, PlannedEntry, SyncItem, SyncRun
+from tests import pictures
 from tests.journeys.pages import page_of, press, save_form, words
 
 
 @pytest.fixture(params=["per_payment", "daily_summary"])
 def till(empty_till, request):
-    empty_till.world.furnish(sales_grouping=request.param)
+    pictures.furnish(empty_till.world, sales_grouping=request.param)
     return empty_till
 
 

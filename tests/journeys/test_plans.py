@@ -17,6 +17,7 @@ from sync import extraction, grip, tasks
 from sync.flows import FLOWS
 from sync.flows.base import Work
 from sync.models import PlannedEntry, Posting, SyncItem, SyncRun
+from tests import pictures
 from tests.journeys.pages import page_of, press, save_form, words
 from tests.pages import in_role
 
@@ -25,7 +26,7 @@ CAKE = LineSpec("Cake", 1090, tax="VAT 9")
 
 @pytest.fixture(params=["per_payment", "daily_summary"])
 def till(empty_till, request):
-    empty_till.world.furnish(sales_grouping=request.param)
+    pictures.furnish(empty_till.world, sales_grouping=request.param)
     return empty_till
 
 

@@ -15,9 +15,10 @@ from connections.sandbox.faults import Fault
 from connections.sandbox.square import LineSpec, TenderSpec
 from sync.models import Attachment, Posting, SyncLane
 from tests import crashing
-from tests.crashing import dying, undone, work_once
+from tests.crashing import deaths, work_once
 from tests.journeys.pages import page_of, press, words
 from tests.journeys.shop import Till
+from tests.world import World
 
 LOAF = LineSpec("Loaf", 1090, tax="VAT 9")
 DOCUMENTS, FILES = "*/documents/Documents", "*/documents/DocumentAttachments"
@@ -163,26 +164,25 @@ def test_whatever_happens_to_an_answer_there_is_one_document_with_one_file(
     assert Attachment.objects.get().state == "attached"
 
 
+def attached_twice_or_never(world: World) -> list[str]:
+    """What is wrong once others have taken over."""
+    crashing.recover(world)
+    world.timeline.advance(300)
+    world.run()
+    documents, held = (len(world.books.tables[name]) for name in ("documents", "documentattachments"))
+    state = Attachment.objects.get().state
+    is_whole = (documents, held, state) == (1, 1, "attached")
+    return [] if is_whole else [f"{documents} documents with {held} files, {state}"]
+
+
 @pytest.mark.parametrize(("counts", "step"), [(crashing.before_commits, 4), (crashing.around_calls, 1)])
 def test_a_worker_may_die_anywhere_while_attaching(db: None, counts: Any, step: int) -> None:
     with crashing.shop() as world:
         work_once(world)
         SyncLane.objects.update(attaches_sales_list=True)
         world.shop.lane.refresh_from_db()
-        with undone(world), dying(0, counts=counts) as crash:
-            work_once(world)
-        broken = {}
-        for at in range(1, crash.passed + 1, step):
-            with undone(world):
-                with dying(at, counts=counts):
-                    work_once(world)
-                crashing.recover(world)
-                world.timeline.advance(300)
-                world.run()
-                documents, held = (len(world.books.tables[name]) for name in ("documents", "documentattachments"))
-                if (documents, held) != (1, 1) or Attachment.objects.get().state != "attached":
-                    broken[at] = (documents, held)
-    assert crash.passed > 3
+        passed, broken = deaths(world, work_once, attached_twice_or_never, counts=counts, every=step)
+    assert passed > 3
     assert broken == {}
 
 

@@ -10,6 +10,7 @@ from connections.sandbox.faults import Fault
 from mappings import reference
 from sync import runs
 from sync.models import Leg, PlannedEntry, Posting, SyncItem, SyncLane, SyncRun
+from tests import pictures
 from tests.journeys.desk import BALANCE, DEPOSIT
 from tests.journeys.pages import page_of, press, press_on_list, words
 from tests.journeys.test_corrections import change
@@ -17,7 +18,7 @@ from tests.journeys.test_corrections import change
 
 @pytest.fixture(params=["per_payment", "daily_summary"])
 def till(empty_till, request):
-    empty_till.world.furnish(sales_grouping=request.param)
+    pictures.furnish(empty_till.world, sales_grouping=request.param)
     return empty_till
 
 

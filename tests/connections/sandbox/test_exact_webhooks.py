@@ -17,16 +17,10 @@ PATH = "webhooks/WebhookSubscriptions"
 
 
 @pytest.fixture
-def world() -> World:
+def world(box: Postbox) -> World:
     world = World()
-    world.sandbox.courier.send = Postbox()
+    world.sandbox.courier.send = box
     return world
-
-
-@pytest.fixture
-def box(world: World) -> Postbox:
-    assert isinstance(world.sandbox.courier.send, Postbox)
-    return world.sandbox.courier.send
 
 
 def subscribe(world: World, topic: str = "Accounts", address: str = CALLBACK):

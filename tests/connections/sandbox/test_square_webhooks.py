@@ -24,16 +24,10 @@ SUBSCRIPTIONS = "/v2/webhooks/subscriptions"
 
 
 @pytest.fixture
-def world() -> World:
+def world(box: Postbox) -> World:
     world = World()
-    world.square.courier.send = Postbox()
+    world.square.courier.send = box
     return world
-
-
-@pytest.fixture
-def box(world: World) -> Postbox:
-    assert isinstance(world.square.courier.send, Postbox)
-    return world.square.courier.send
 
 
 def personal(world: World) -> str:
