@@ -6,7 +6,9 @@ on after the last page it kept. Reference: exact-online.md section 8.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, time, timedelta
 from typing import Any
 
@@ -19,8 +21,10 @@ from connections.models import Division
 from connections.providers.errors import Refused
 from connections.providers.exact import changes, odata
 from connections.providers.exact.values import required_guid, wall_clock
+from connections.providers.exact.written import Written
 from connections.providers.payload import Reader
 from sync.archive import buffering, documents
+from sync.archive.buffering import Standing
 from sync.archive.catalogue import ENTITIES, Entity, Way, feeds, fields_of
 from sync.archive.documents import Document
 from sync.archive.work import Copying
@@ -81,7 +85,8 @@ class _List:
         if cursor.begun_run_id != self.run.pk:
             self._begin()
         for rows in together(self._pages()):
-            self._keep([documents.read(row, self.entities[0].key, self.path) for row in rows])
+            with _without_collector():
+                self._keep([documents.read(row, self.entities[0].key, self.path) for row in rows])
             self.copying.work.breathe()
         self._finish(began)
 
@@ -134,18 +139,18 @@ class _List:
             return "It was not read for longer than Exact keeps its log of deletions."
         return ""
 
-    def _pages(self) -> Iterator[tuple[Any, ...]]:
+    def _pages(self) -> Iterator[tuple[Written, ...]]:
         client, select = self.copying.exact(self.division), fields_of(self.path)
         if self.way is Way.SYNC:
             since = max(self.cursor.version, self.cursor.reached)
-            return client.pages(self.path, select=select, where=odata.gt("Timestamp", odata.Int64(since)))
+            return client.written(self.path, select=select, where=odata.gt("Timestamp", odata.Int64(since)))
         if self.way is Way.WHOLE:
-            return client.pages(self.path, select=select)
+            return client.written(self.path, select=select)
         reached = self.cursor.modified_reached or self.cursor.modified_to
         # At the time reached others may stand that a page break parted from it; after a whole reading none does.
         after = odata.ge if self.cursor.modified_reached else odata.gt
         where = after("Modified", datetime.fromisoformat(reached)) if reached else None
-        return client.pages(self.path, select=select, where=where, orderby="Modified")
+        return client.written(self.path, select=select, where=where, orderby="Modified")
 
     def _keep(self, rows: Sequence[Document]) -> None:
         cursor, run = self.cursor, self.run
@@ -198,7 +203,7 @@ class _List:
     def _bury_unseen(self) -> None:
         while True:
             lost = ArchivedRecord.objects.filter(cursor=self.cursor, generation__lt=self.cursor.generation)
-            part = list(lost.filter(is_deleted=False).order_by("pk")[:CHUNK])
+            part = list(buffering.standing(lost.filter(is_deleted=False).order_by("pk")[:CHUNK]))
             if not part:
                 return
             _bury(self.copying, self.cursor, part, self.entities)
@@ -253,7 +258,7 @@ class _Deletions:
 
 
 def _bury(
-    copying: Copying, cursor: ArchiveCursor, records: Sequence[ArchivedRecord], entities: Sequence[Entity],
+    copying: Copying, cursor: ArchiveCursor, records: Sequence[Standing], entities: Sequence[Entity],
     gone: dict[str, datetime | None] | None = None,
 ) -> None:  # fmt: skip
     run, region = copying.work.run, cursor.division.connection.region
@@ -267,9 +272,9 @@ def _bury(
         run.save(update_fields=COUNTS)
 
 
-def together(pages: Iterator[tuple[Any, ...]]) -> Iterator[list[Any]]:
+def together(pages: Iterator[tuple[Written, ...]]) -> Iterator[list[Written]]:
     """Pages put together until they are worth a transaction. An empty list gives none."""
-    held: list[Any] = []
+    held: list[Written] = []
     for page in pages:
         held += page
         if len(held) >= TOGETHER:
@@ -277,6 +282,20 @@ def together(pages: Iterator[tuple[Any, ...]]) -> Iterator[list[Any]]:
             held = []
     if held:
         yield held
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Thousands of small objects for a moment, none of them in a circle: looking for circles among them, and each time
+    among everything else too, would take a tenth of the time.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _tell(verb: str, cursor: ArchiveCursor, detail: dict[str, Any]) -> None:
