@@ -95,15 +95,16 @@ def copy(lane_id: int, file: str = "", dies_at: tuple[str, int] = ("", 0)) -> Co
 
 
 def _warehouse(lane_id: int, file: str) -> Any:
-    """The file takes Snowflake's place, with its tables made."""
-    from connections import clients
+    """The file takes Snowflake's place, with its tables made and its warehouse awake."""
+    from connections import clients, clock
     from sync.archive import making, reports
     from sync.archive.catalogue import ENTITIES
     from sync.models import ArchivePolicy
     from tests.benchmarks.archive.warehouse import Warehouse
 
     made = {entity.name: making.digest_of(entity.table) for entity in ENTITIES}
-    ArchivePolicy.objects.filter(lane=lane_id).update(made={**made, reports.NAME: reports.digest()})
+    made[reports.NAME] = reports.digest()
+    ArchivePolicy.objects.filter(lane=lane_id).update(made=made, warehouse_seen_at=clock.now())
     warehouse: Any = Warehouse(file)
     clients.snowflake_client = lambda *_, **__: warehouse
     return warehouse
