@@ -34,6 +34,9 @@ DELETED = changes.DELETED.path
 DELETED_FIELDS = ("Timestamp", "EntityType", "EntityKey", "DeletedDate")
 # How long a change may take at Exact from its time to being seen in a list. A guess: posting many lines takes minutes.
 OVERLAP = timedelta(minutes=5)
+MODIFIED = "Modified"
+# Rows of an ordinary list in one call. Reference: section 5.
+PAGE = 60
 # Pages of small lists are kept together, up to this many rows.
 TOGETHER = 1000
 CHUNK = 500
@@ -76,12 +79,16 @@ class _List:
         self.region = division.connection.region
         self.cursor = cursor_of(copying, division, path)
         self.is_rising, self.highest = True, 0
+        self.is_dated = True
 
     def read(self) -> None:
         cursor = self.cursor
         if cursor.run_id == self.run.pk:
             return
         began = documents.wall(clock.now(), self.region)
+        if self._is_unchanged():
+            self._finish(began)
+            return
         if cursor.begun_run_id != self.run.pk:
             self._begin()
         for rows in together(self._pages()):
@@ -89,6 +96,23 @@ class _List:
                 self._keep([documents.read(row, self.entities[0].key, self.path) for row in rows])
             self.copying.work.breathe()
         self._finish(began)
+
+    def _is_unchanged(self) -> bool:
+        """Whether one call tells that a list of several pages is as it was last read: as many rows, and none that was
+        changed since. Where a row does not say when it was changed, only reading it tells.
+        """
+        cursor, policy = self.cursor, self.copying.policy
+        is_asked = self.way is Way.WHOLE and cursor.modified_to and not cursor.is_loading
+        if not is_asked or policy.full_copies or policy.backfill_from or cursor.begun_run_id == self.run.pk:
+            return False
+        living = ArchivedRecord.objects.filter(cursor=cursor, is_deleted=False).count()
+        if living <= PAGE:
+            return False
+        found = self.copying.exact(self.division).newest(self.path, MODIFIED)
+        if found is None or found[0] != living:
+            return False
+        newest = wall_clock(Reader(found[1], self.path), MODIFIED)
+        return newest is not None and newest.isoformat() <= cursor.modified_to
 
     def _begin(self) -> None:
         """Decide where this run's reading begins: after the last one, at a day, or at the beginning."""
@@ -178,8 +202,9 @@ class _List:
             if self.is_rising:
                 cursor.reached = max([cursor.reached, *versions])
             self.highest = max([self.highest, cursor.reached, *versions])
-        elif self.way is Way.MODIFIED:
+        else:
             times = [row.modified.isoformat() for row in rows if row.modified]
+            self.is_dated = self.is_dated and len(times) == len(rows)
             cursor.modified_reached = max([cursor.modified_reached, *times])
 
     def _finish(self, began: datetime) -> None:
@@ -191,7 +216,11 @@ class _List:
             self.copying.work.grip.still_held(at=clock.now())
             if self.way is Way.SYNC:
                 cursor.version = max(cursor.version, cursor.reached, self.highest)
-            elif self.way is Way.MODIFIED:
+            elif self.way is Way.WHOLE:
+                # Of a change that came just now another one may follow with the same time.
+                is_old = self.is_dated and cursor.modified_reached < (began - OVERLAP).isoformat()
+                cursor.modified_to = max(cursor.modified_to, cursor.modified_reached) if is_old else ""
+            else:
                 last = max(cursor.modified_to, cursor.modified_reached)
                 cursor.modified_to = min(last, (began - OVERLAP).isoformat()) if last else ""
             cursor.reached, cursor.modified_reached, cursor.is_loading = 0, "", False

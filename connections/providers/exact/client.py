@@ -125,6 +125,16 @@ class ExactClient:
     ) -> Row | None:
         return next(self.rows(path, select=select, where=where, orderby=orderby, top=1), None)
 
+    def newest(self, path: str, field: str) -> tuple[int, Row] | None:
+        """How many rows a list has, and of that field the highest one: one call however long the list is.
+
+        None for an empty list, and where Exact does not say how many there are. Reference: exact-online.md 5; the form
+        of the count is a guess.
+        """
+        call = Call(SYSTEM, f"{named(path)}.newest", "GET", path, division=self._pinned())
+        asked = odata.query(select=(field,), orderby=f"{field} desc", top=1)
+        return self._send(call, f"{self._api(call.division)}/{path}?{asked}&$inlinecount=allpages", _counted)
+
     def version_at(self, endpoint: str, since: datetime) -> int:
         """The row version from which a sync endpoint tells what changed since then, in the site's wall clock.
 
@@ -260,6 +270,13 @@ def _listed(document: Any) -> _Page[Row]:
     if not isinstance(following, str):
         raise Unreadable("the address of the next page is not text")
     return _Page(rows=tuple(rows), following=following)
+
+
+def _counted(document: Any) -> tuple[int, Row] | None:
+    rows = _listed(document).rows
+    inner = document.get("d")
+    count = str(inner.get("__count", "")) if isinstance(inner, Mapping) else ""
+    return (int(count), rows[0]) if rows and count.isascii() and count.isdigit() else None
 
 
 def _entity(document: Any) -> Row:
