@@ -38,6 +38,8 @@ prove: $(STAMP)
 lock:
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 		--no-emit-index-url --all-extras --group dev pyproject.toml -o requirements.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+		--no-emit-index-url --group pyproject.toml:bench -o tests/benchmarks/archive/dlt.lock
 
 # Both ways of building empty the folder first, through a link too: whoever shares it would lose theirs.
 $(STAMP): requirements.lock

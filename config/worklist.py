@@ -25,6 +25,7 @@ from sync.admin.naming import Names
 from sync.health import Cause, Doubt, LaneHealth
 from sync.lifecycle import PostingState
 from sync.models import Alert, CustomerLink, Posting, SourceCount, SyncItem, SyncLane, SyncRun
+from sync.models.archive import ArchiveBatch, ArchiveTable
 from sync.models.invoices import InvoiceStanding
 from sync.models.reconciliation import Month
 
@@ -68,7 +69,7 @@ def context(request: HttpRequest) -> dict[str, Any]:
         setup = health.set_up()
         sections["guide"] = [] if setup.is_complete else guide(setup)
     if may(SEES_LANES):
-        sections["attention"] = [*sections.get("attention", ()), *_clearing(), *_customers(), *_missed()]
+        sections["attention"] = [*sections.get("attention", ()), *_clearing(), *_customers(), *_missed(), *_archives()]
     return sections
 
 
@@ -279,6 +280,23 @@ def _missed() -> list[Notice]:
     title = f"{number(count)} {what} missed"
     todo = "The lanes read them again. Look here tomorrow: what is still missing then cannot be read."
     return [Notice(title, todo, list_url(SourceCount, missing="yes"), "wait")]
+
+
+def _archives() -> list[Notice]:
+    """Archives that stopped, and those that do not hold in Snowflake what was written."""
+    found = []
+    for row in health.archives()[:MOST_LANES]:
+        if row.stopped:
+            shown_at = row.last if row.last and not row.lane.is_paused else row.lane
+            url = admin_url(type(shown_at), shown_at.pk)
+            found.append(Notice(f"Archive {row.lane} has stopped", row.stopped, url, "bad"))
+        tables = list_url(ArchiveTable, verdict="different", cursor__lane__id__exact=row.lane.pk)
+        batches = list_url(ArchiveBatch, state="conflict")
+        url = tables if row.different else batches
+        told = " ".join(vitals.archive_differences(row))
+        if told:
+            found.append(Notice(f"Archive {row.lane} differs from what was written", told, url, "bad"))
+    return found
 
 
 def _divisions() -> list[Notice]:

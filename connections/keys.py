@@ -99,6 +99,19 @@ def prove(row: Connection, *, who: str, warnings: tuple[str, ...]) -> None:
         trail.record(facts, at=now)
 
 
+def warn(row: Connection, warning: str, *, instead_of: str) -> None:
+    """Something that works is told to somebody, or, where `warning` is empty, no longer. Other warnings stand."""
+    before = row.warning
+    row.warning = " ".join(filter(None, [before.replace(instead_of, "").strip(), warning]))
+    if row.warning == before:
+        return
+    with transaction.atomic():
+        Connection.objects.filter(pk=row.pk).update(warning=row.warning)
+        if warning:
+            fact = trail.Fact("connection.warned", "connection", row.pk, row.label, detail={"warning": warning})
+            trail.record([fact], at=clock.now())
+
+
 def swap(row: Connection, *, by: str) -> bool:
     """The second key becomes the first and the first the second. Nothing is opened. False when there is no second."""
     with transaction.atomic():

@@ -66,6 +66,18 @@ def examine(row: Connection, *, wait_at_most: float) -> Verdict:
     return Verdict(Kind.LIVE, f"{endpoints.site_name(row)} answers as {who}; it writes to {place}.", warnings)
 
 
+def look_at_warehouse(row: Connection, client: SnowflakeClient) -> None:
+    """Before a load: whether the warehouse resumes by itself. The warning stands on the connection until it does.
+
+    Raises `Refused` where it is asleep for good, and the errors of `providers.errors`.
+    """
+    try:
+        warnings = tuple(_warehouse(row, client, is_usable=True))
+    except _Missing as missing:
+        raise Refused(missing.verdict.sentence) from None
+    keys.warn(row, " ".join(warnings), instead_of=_sleeps(row))
+
+
 def _comparison(row: Connection) -> str:
     return (
         f"DESC USER {quoted(row.user_name)} must show RSA_PUBLIC_KEY_FP as {fingerprint(row.public_key)}; if it does "
@@ -140,17 +152,24 @@ def _warehouse(row: Connection, client: SnowflakeClient, *, is_usable: bool) -> 
         )
     if str(found[0].get("auto_resume")).lower() in TRUE:
         return
-    command = f"ALTER WAREHOUSE {house} SET AUTO_RESUME = TRUE;"
     if str(found[0].get("state")).upper() == "SUSPENDED":
         raise _Missing(
             Kind.MISSING_WAREHOUSE,
             f"Warehouse {row.warehouse} is suspended and does not resume by itself (AUTO_RESUME is off). Run: "
-            f"{command}",
+            f"{_resume(row)}",
         )
-    yield (
+    yield _sleeps(row)
+
+
+def _sleeps(row: Connection) -> str:
+    return (
         f"Warehouse {row.warehouse} does not resume by itself (AUTO_RESUME is off): once it is suspended, every load "
-        f"fails. Run: {command}"
+        f"fails. Run: {_resume(row)}"
     )
+
+
+def _resume(row: Connection) -> str:
+    return f"ALTER WAREHOUSE {quoted(row.warehouse)} SET AUTO_RESUME = TRUE;"
 
 
 # -- privileges

@@ -15,10 +15,11 @@ from mappings.bookkeeping.legs import ProblemKind
 from mappings.bookkeeping.open_terms import LEFTOVERS
 from mappings.models import CustomerMapping, Decision, GLMapping
 from sync import soundness
-from sync.lifecycle import ItemState, LinkState, PostingState, RunState
+from sync.lifecycle import BatchState, ItemState, LinkState, PostingState, RunState
 from sync.models import Beat, CustomerLink, LaneLocation, Posting, SourceCount, SyncItem, SyncLane, SyncRun
+from sync.models.archive import ArchiveBatch, ArchiveTable
 from sync.models.invoices import InvoiceStanding
-from sync.models.lanes import BOOKING
+from sync.models.lanes import ARCHIVE, BOOKING
 
 WORKER = "worker"
 # A beat comes each minute; after this long without one nobody is working.
@@ -177,6 +178,48 @@ def lanes() -> list[LaneHealth]:
         LaneHealth(lane, last.get(lane.last_run_id), count_of.get(lane.pk, 0), tuple(told.get(lane.pk, ())))
         for lane in rows
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveHealth:
+    """`stopped`: why the lane archives nothing, empty while it does. `different`: tables of which Snowflake does not
+    hold what was written; `conflicts`: batches of which it took another number of rows.
+    """
+
+    lane: SyncLane
+    last: SyncRun | None
+    stopped: str = ""
+    different: int = 0
+    conflicts: int = 0
+
+    @property
+    def is_well(self) -> bool:
+        return not (self.stopped or self.different or self.conflicts)
+
+
+def archives() -> list[ArchiveHealth]:
+    """Lanes that archive and are switched on."""
+    newest = SyncRun.objects.filter(lane=OuterRef("pk")).order_by("-id").values("pk")[:1]
+    lanes = list(SyncLane.objects.filter(flow=ARCHIVE, is_enabled=True).annotate(last_run_id=Subquery(newest)))
+    if not lanes:
+        return []
+    last = SyncRun.objects.in_bulk([lane.last_run_id for lane in lanes if lane.last_run_id])
+    tables = ArchiveTable.objects.filter(verdict="different").order_by().values_list("cursor__lane")
+    batches = ArchiveBatch.objects.filter(state=BatchState.CONFLICT).order_by().values_list("lane")
+    different, conflicts = (dict(rows.annotate(count=Count("pk"))) for rows in (tables, batches))
+    return [
+        ArchiveHealth(
+            lane, run := last.get(lane.last_run_id), _stopped(lane, run), different.get(lane.pk, 0),
+            conflicts.get(lane.pk, 0),
+        )
+        for lane in lanes
+    ]  # fmt: skip
+
+
+def _stopped(lane: SyncLane, last: SyncRun | None) -> str:
+    if lane.is_paused:
+        return f"It is paused: {lane.paused_reason}"
+    return f"Its last run failed: {last.sentence}" if last and last.state == RunState.FAILED else ""
 
 
 def connections(now: datetime) -> QuerySet[Connection]:

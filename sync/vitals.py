@@ -49,7 +49,7 @@ class Check:
 
 def checks(now: datetime) -> list[Check]:
     """All of them, those that a supervisor may act on first."""
-    return [database_check(), *_alive(now), *_connections(now), *_divisions()]
+    return [database_check(), *_alive(now), *_connections(now), *_divisions(), *_archives()]
 
 
 # --- the program ----------------------------------------------------------------------------------
@@ -181,6 +181,30 @@ def _told(row: Connection, now: datetime) -> str:
 def _divisions() -> Iterator[Check]:
     for row in health.held_divisions():
         yield Check(f"division-{row.code}", f"Division {row}", False, row.held_reason, False)
+
+
+def _archives() -> Iterator[Check]:
+    for row in health.archives():
+        told = [*([row.stopped] if row.stopped else []), *archive_differences(row)]
+        sentence = " ".join(told) or "It runs, and Snowflake holds what was written."
+        yield Check(f"archive-{row.lane.pk}", f"Archive {row.lane}", row.is_well, sentence, False)
+
+
+def archive_differences(row: health.ArchiveHealth) -> Iterator[str]:
+    """What of the archive does not stand in Snowflake as it was written, and what to do."""
+    if row.different:
+        what = "table does" if row.different == 1 else "tables do"
+        yield (
+            f"{row.different} {what} not hold in Snowflake what was written: rows are missing, too many, or changed. "
+            "Its attestation says which: see who changed the table there. A run with 'full copy each run' writes every "
+            "record once more; the difference itself stays told."
+        )
+    if row.conflicts:
+        what = "batch" if row.conflicts == 1 else "batches"
+        yield (
+            f"Of {row.conflicts} {what} Snowflake wrote another number of rows than was sent. It is not sent again: "
+            "compare the rows there by their batch_id."
+        )
 
 
 # --- figures of a window --------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from config.demo.shop import Shop
 from connections import clock, diagnosis
-from connections.models import Connection
+from connections.models import Connection, Division
 from connections.providers.snowflake.keypair import KeyPair
 from connections.sandbox.app import Sandbox
 from connections.sandbox.archive import ACCOUNT, DATABASE, ROLE, USER, WAREHOUSE, open_archive
@@ -24,13 +24,17 @@ SCHEMA = "exact"
 
 def connect(sandbox: Sandbox, label: str, *, pem: str = "") -> Connection:
     """Their side and ours: the key registered at the user, and a connection that has passed its test."""
-    pem = pem or _new_key()
-    key = KeyPair.read(pem)
-    open_archive(sandbox, public_key=key.public, schema=SCHEMA)
+    pem = pem or new_key()
+    open_archive(sandbox, public_key=KeyPair.read(pem).public, schema=SCHEMA)
+    return authorise(label, pem)
+
+
+def authorise(label: str, pem: str) -> Connection:
+    """Our side alone, where that key is registered already."""
     row = Connection.objects.create(
         system=Connection.System.SNOWFLAKE, environment=Connection.Environment.LOCAL_SANDBOX, label=label,
         account_identifier=ACCOUNT, user_name=USER, role=ROLE, warehouse=WAREHOUSE, database=DATABASE, schema=SCHEMA,
-        private_key=pem, public_key=key.public,
+        private_key=pem, public_key=KeyPair.read(pem).public,
     )  # fmt: skip
     diagnosis.test_connection(row)
     row.refresh_from_db()
@@ -39,8 +43,15 @@ def connect(sandbox: Sandbox, label: str, *, pem: str = "") -> Connection:
 
 def open_lane(shop: Shop, target: Connection, *, is_enabled: bool = True, **choices: object) -> SyncLane:
     """Weekly, every pinned division of the shop's Exact connection."""
+    label = shop.lane.label.replace("payments", "archive")
+    return lane_of(shop.division, target, label=label, is_enabled=is_enabled, **choices)
+
+
+def lane_of(
+    division: Division, target: Connection, *, label: str, is_enabled: bool = True, **choices: object
+) -> SyncLane:
     lane = SyncLane.objects.create(
-        label=shop.lane.label.replace("payments", "archive"), flow=ARCHIVE, source=shop.exact, division=shop.division,
+        label=label, flow=ARCHIVE, source=division.connection, division=division,
         go_live=clock.now().date(), cadence_minutes=7 * 24 * 60, is_enabled=is_enabled,
         due_at=clock.now() if is_enabled else None,
     )  # fmt: skip
@@ -69,6 +80,6 @@ def verdict() -> Verdict:
     return Verdict(all(found), f"{equal} of {len(found)} tables hold the same rows, sums and versions on both sides.")
 
 
-def _new_key() -> str:
+def new_key() -> str:
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()

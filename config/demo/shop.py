@@ -63,7 +63,7 @@ def furnish(
     label: str = "Koffiehuis",
 ) -> Shop:
     """Our side, as a bookkeeper would set it up."""
-    square, exact = _connect_square(sandbox, label), _connect_exact(sandbox, label)
+    square, exact = _connect_square(sandbox, label), connect_exact(sandbox, label)
     locations.discover(square)
     division = next(row for row in divisions.discover(exact) if row.code == DIVISION)
     division = divisions.pin(division, by="demo")
@@ -91,7 +91,7 @@ def _connect_square(sandbox: Sandbox, label: str) -> Connection:
     return credentials.adopt(row, grant, scopes=" ".join(tokens.scopes), account_id=tokens.merchant_id)
 
 
-def _connect_exact(sandbox: Sandbox, label: str) -> Connection:
+def connect_exact(sandbox: Sandbox, label: str) -> Connection:
     tokens = sandbox.exact.site(REGION).issue_tokens(EXACT_APP)
     row = Connection.objects.create(
         system=Connection.System.EXACT, environment=Connection.Environment.LOCAL_SANDBOX, region=REGION,

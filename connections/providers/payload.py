@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
-from typing import Any, TypeVar, overload
+from typing import Any, NoReturn, TypeVar, overload
 
 from connections.providers.errors import Unreadable
 
@@ -24,7 +24,7 @@ WHOLE = re.compile(r"-?[0-9]+")
 DIGITS = 20
 # Signs that no database column holds: NUL, and halves of a surrogate pair. JSON can only write them as escapes.
 UNSTORABLE = re.compile("[\0\ud800-\udfff]")
-ESCAPED = re.compile(rb"\\u(?:0000|d[89a-f])", re.IGNORECASE)
+ESCAPED = re.compile(r"\\u(?:0000|d[89a-f])", re.IGNORECASE)
 REPLACEMENT = "\ufffd"
 # Longer than any id of a vendor; what is longer is no id, and no column would hold it.
 LONGEST_ID = 190
@@ -41,10 +41,17 @@ def decode(body: bytes | str) -> Any:
     is not JSON, also when it nests deeper than can be read.
     """
     try:
-        document = json.loads(body, parse_float=Decimal, parse_constant=_refuse_constant)
-        return _storable(document) if ESCAPED.search(body if isinstance(body, bytes) else body.encode()) else document
+        text = body.decode(json.detect_encoding(body), "surrogatepass") if isinstance(body, bytes) else body
+        document = json.loads(text, parse_float=Decimal, parse_constant=_refuse_constant)
+        return _storable(document) if holds_escapes(text) else document
     except (RecursionError, InvalidOperation):
         raise ValueError("nested or written in a way that cannot be read") from None
+
+
+def holds_escapes(text: str) -> bool:
+    """Whether it may say something that no database holds."""
+    # Nearly no text holds an escape at all, and that is told many times faster.
+    return "\\u" in text and ESCAPED.search(text) is not None
 
 
 def _storable(value: Any) -> Any:
@@ -72,7 +79,7 @@ def nests_beyond(value: Any, levels: int) -> bool:
     return bool(layer)
 
 
-def _refuse_constant(name: str) -> None:
+def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 

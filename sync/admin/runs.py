@@ -61,6 +61,7 @@ PHASES = {
     "to square again": "Sending to Square",
     "count": "Counting",
     "weigh": "Counting what is to be written",
+    "warehouse": "Looking at the warehouse",
     "tables": "Making tables and views in Snowflake",
     "write": "Writing to Snowflake",
     "attest": "Comparing both sides",

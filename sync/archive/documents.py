@@ -9,31 +9,39 @@ import json
 import re
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import ROUND_HALF_UP, Decimal, localcontext
+from decimal import ROUND_HALF_UP, Context, Decimal, localcontext
+from functools import lru_cache
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from connections.providers.errors import Unreadable
 from connections.providers.exact.values import wall_clock
+from connections.providers.exact.written import Written
 from connections.providers.payload import Reader
 
 VERSION = "Timestamp"
 LONGEST_KEY = 100
 # Sums are reckoned with ten decimals on both sides; what has more digits before the point is left out of both.
 PLACES, WHOLE = Decimal("1e-10"), 28
+_EXACT = Context(prec=60)
 ZERO = Decimal(0)
 # Whose wall clock a country site writes. A guess: a division abroad may live in another zone than its site.
 ZONES = {"uk": "Europe/London", "us": "America/New_York"}
+EMPTY = len("{}")
+# A row up to its first property, with the separators of JSON as they come.
+_TEXT = r'"[^"\\]*(?:\\.[^"\\]*)*"'
+_HEAD = re.compile(
+    rf'\{{\s*(?:"__metadata"\s*:\s*\{{\s*"uri"\s*:\s*{_TEXT}\s*,\s*"type"\s*:\s*{_TEXT}\s*\}}\s*,\s*)?'
+    rf'("{VERSION}"\s*:\s*(?:"\d+"|\d+)\s*,\s*)?(?=")'
+)
 # Stands around numbers while a document is written, so that they keep their digits. No record can know it.
 _MARK = secrets.token_hex(16)
 _MARKED = re.compile(f'"{_MARK}:([^"]*)"')
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(NamedTuple):
     """`digest` is of everything but the row version: a version that went up alone is no news."""
 
     key: str
@@ -44,20 +52,37 @@ class Document:
     row: Mapping[str, Any]
 
 
-def read(row: Mapping[str, Any], key: str, path: str) -> Document:
+def read(found: Written, key: str, path: str) -> Document:
     """Raises `Unreadable` for a row that says not which record it is."""
-    reader = Reader(row, path)
-    found = reader.data.get(key)
-    name = str(found).strip("{} ").lower() if isinstance(found, str | int) and not isinstance(found, bool) else ""
+    row, reader = found.row, Reader(found.row, path)
+    named = row.get(key)
+    name = str(named).strip("{} ").lower() if isinstance(named, str | int) and not isinstance(named, bool) else ""
     if not name or len(name) > LONGEST_KEY:
         raise Unreadable(f"{path}.{key} names no record")
-    content = {name: value for name, value in row.items() if name != VERSION and not name.startswith("__")}
-    text = written(content)
+    text = _as_written(found) or _written_anew(row)
     version = reader.optional_integer(VERSION, default=None)
     digest = sha256(text.encode(errors="surrogatepass")).hexdigest()
     if VERSION in row:
-        text = f'{text[:-1]}{"," if content else ""}"{VERSION}":{json.dumps(row[VERSION])}}}'
+        text = f'{{"{VERSION}":{json.dumps(row[VERSION])}{"," if len(text) > EMPTY else ""}{text[1:]}'
     return Document(name, text, digest, version or 0, wall_clock(reader, "Modified"), row)
+
+
+def _as_written(found: Written) -> str:
+    """The row as Exact wrote it, without what stands before its first property: the address it came from and its row
+    version. Empty for one that is written any other way, holds other objects, or names a property twice, which
+    Snowflake would not read. That is told by the row alone: a row that stays the same is always written the same.
+    """
+    head = _HEAD.match(found.text)
+    if head is None:
+        return ""
+    named = len(found.row) - ("__metadata" in found.row) - (VERSION in found.row)
+    # Each name that is given twice is counted twice here, and so is what only looks like a name.
+    is_plain = found.text.count('":', head.end()) == named > 0 and bool(head[1]) == (VERSION in found.row)
+    return "{" + found.text[head.end() :] if is_plain else ""
+
+
+def _written_anew(row: Mapping[str, Any]) -> str:
+    return written({name: value for name, value in row.items() if name != VERSION and not name.startswith("__")})
 
 
 def written(value: object) -> str:
@@ -82,20 +107,24 @@ def amount_of(row: Mapping[str, Any], field: str) -> Decimal:
 
 
 def rounded(amount: Decimal) -> Decimal:
-    with localcontext(prec=60):
-        return amount.quantize(PLACES, rounding=ROUND_HALF_UP)
+    return amount.quantize(PLACES, rounding=ROUND_HALF_UP, context=_EXACT)
 
 
 def total(*amounts: Decimal | str) -> Decimal:
-    with localcontext(prec=60):
+    with localcontext(_EXACT):
         return sum((Decimal(amount) for amount in amounts), ZERO)
 
 
+@lru_cache(maxsize=1024)
 def instant(wall: datetime | None, region: str) -> datetime | None:
     """Of a wall clock time of the site. In the hour that comes twice it is the earlier one."""
-    return wall.replace(tzinfo=ZoneInfo(ZONES.get(region, "Europe/Amsterdam"))).astimezone(UTC) if wall else None
+    return wall.replace(tzinfo=_zone(region)).astimezone(UTC) if wall else None
 
 
 def wall(at: datetime, region: str) -> datetime:
     """The site's wall clock at that instant."""
-    return at.astimezone(ZoneInfo(ZONES.get(region, "Europe/Amsterdam"))).replace(tzinfo=None)
+    return at.astimezone(_zone(region)).replace(tzinfo=None)
+
+
+def _zone(region: str) -> ZoneInfo:
+    return ZoneInfo(ZONES.get(region, "Europe/Amsterdam"))

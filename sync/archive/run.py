@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from connections import clock, snowflake_diagnosis
 from sync import engine
 from sync.archive import attesting, making, reading, writing
 from sync.archive.work import Copying
 from sync.engine import Outcome
 from sync.flows.base import Work
-from sync.models import ArchiveAttestation, ArchiveTable, SyncRun
+from sync.models import ArchiveAttestation, ArchivePolicy, ArchiveTable, SyncRun
 
 # Differences told in the sentence of a run; the page of attestations shows all.
 NAMED = 3
@@ -28,6 +29,16 @@ def _weigh(copying: Copying) -> None:
     run = copying.work.run
     run.steps_planned = run.steps_done + writing.open_batches(copying)
     engine.apply(Outcome(updates=[(run, ["steps_planned"])]), grip=copying.work.grip)
+
+
+def _look(copying: Copying) -> None:
+    """With the first run, and as long as something is the matter: does the warehouse wake up for what is written?"""
+    policy = copying.policy
+    if (policy.warehouse_seen_at and not policy.target.warning) or not writing.open_batches(copying):
+        return
+    snowflake_diagnosis.look_at_warehouse(policy.target, copying.snowflake)
+    policy.warehouse_seen_at = clock.now()
+    engine.apply(Outcome(updates=[(policy, ["warehouse_seen_at"])]), grip=copying.work.grip)
 
 
 def _attest(copying: Copying) -> None:
@@ -52,6 +63,7 @@ PHASES: tuple[tuple[str, Callable[[Work], None]], ...] = (
     ("plan", _of_archive(_plan)),
     ("read", _of_archive(reading.read_all)),
     ("weigh", _of_archive(_weigh)),
+    ("warehouse", _of_archive(_look)),
     ("tables", _of_archive(making.make_all)),
     ("write", _of_archive(writing.write_all)),
     ("attest", _of_archive(_attest)),
@@ -69,4 +81,6 @@ def summary(run: SyncRun) -> str:
         parts.append(f"{run.records_waiting} cannot be stored and are left out")
     wrong = ArchiveAttestation.objects.filter(run=run, is_equal=False)
     named = [f" {found.table}: {found.sentence}" for found in wrong.select_related("table__division")[:NAMED]]
-    return ", ".join(parts) + "." + "".join(named)
+    warned = ArchivePolicy.objects.filter(lane=run.lane_id).exclude(target__warning="")
+    told = [f" {warning}" for warning in warned.values_list("target__warning", flat=True)]
+    return ", ".join(parts) + "." + "".join([*named, *told])

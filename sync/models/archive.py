@@ -17,8 +17,8 @@ from sync.models.states import choices
 class ArchivePolicy(models.Model):
     """Into what a lane archives, and what.
 
-    `made`: table -> digest of the statements by which it and its views were made. `full_run` and `backfill_run`: the
-    run that these were last done for.
+    `made`: table -> digest of the statements by which it and its views were made. `warehouse_seen_at`: when a run last
+    asked how the warehouse is set.
     """
 
     lane = models.OneToOneField(SyncLane, on_delete=models.CASCADE, related_name="archive_policy")
@@ -40,6 +40,7 @@ class ArchivePolicy(models.Model):
         "lacks. Emptied when it is done.",
     )  # fmt: skip
     made = models.JSONField(default=dict, blank=True, editable=False)
+    warehouse_seen_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     class Meta:
         verbose_name = "how Exact is archived"

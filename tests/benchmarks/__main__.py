@@ -1,6 +1,7 @@
 """`make bench`: what booking a month costs, in calls, statements, memory and time, and what the trail's proof does.
 
-`--quick` measures 1,000 payments and 100,000 audit entries, `--audit-only` the trail alone.
+`--quick` measures 1,000 payments, 10,000 lines to archive and 100,000 audit entries; `--audit-only` the trail alone,
+`--archive-only` the archive beside dlt alone.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import argparse
 import sys
 
 from tests.benchmarks import audit, customers, history, quota, results, sheets, stage, suggested, webhooks, whole
+from tests.benchmarks.archive import measuring as archive
 
 SIZES = (1_000, 10_000)
 
@@ -17,12 +19,20 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="1,000 payments, 1,000 customers, 100,000 audit entries")
     parser.add_argument("--entries", type=int, default=0, help=f"audit entries, instead of {audit.ENTRIES:,}")
+    parser.add_argument("--archive-only", action="store_true", help="the archive beside dlt and nothing else")
     parser.add_argument("--audit-only", action="store_true", help="the audit trail and nothing else")
     asked = parser.parse_args()
     entries = asked.entries or (audit.ENTRIES // 10 if asked.quick else audit.ENTRIES)
-    measured = [] if asked.audit_only else _booking(is_quick=asked.quick)
-    print(f"{entries:,} audit entries sealed, verified and exported", flush=True)
-    rows = [*measured, *audit.rows(entries)]
+    rows: list[results.Row] = []
+    if not (asked.audit_only or asked.archive_only):
+        rows += _booking(is_quick=asked.quick)
+    if not asked.audit_only:
+        lines, many = archive.QUICK if asked.quick else archive.SIZES
+        print(f"{lines:,} lines of the ledger archived beside dlt, {many:,} killed on the way", flush=True)
+        rows += archive.rows(is_quick=asked.quick)
+    if not asked.archive_only:
+        print(f"{entries:,} audit entries sealed, verified and exported", flush=True)
+        rows += audit.rows(entries)
     results.show(rows)
     results.write(rows)
     return 0 if all(row.met is not False for row in rows) else 1

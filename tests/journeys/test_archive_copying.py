@@ -112,6 +112,38 @@ def test_what_is_gone_from_a_small_list_is_seen_by_its_absence(archive: Archive)
     assert archive.query('SELECT "record_id" FROM "cost_units_deleted"') == [[unit["ID"]]]
 
 
+def test_a_small_list_of_several_pages_costs_one_call_until_something_changes(archive: Archive) -> None:
+    """Among 150 cost units, of which a page holds 60: nothing, a change, a new one, one gone, one gone for another."""
+    units = [archive.books.add("costunits", Code=f"{number}", Description="Fair") for number in range(150)]
+    archive.run()
+
+    def told() -> tuple[int, int]:
+        before = archive.calls("exact", "hrm/Costunits")
+        return archive.run().rows_written, archive.calls("exact", "hrm/Costunits") - before
+
+    assert told() == (0, 1)
+    archive.edit("costunits", units[7]["ID"], Description="Autumn fair")
+    assert told() == (1, 4)
+    archive.books.add("costunits", Code="new", Description="Spring fair")
+    assert told() == (1, 4)
+    archive.books.tables["costunits"].remove(units[8]["ID"])
+    assert told() == (1, 4)
+    archive.books.tables["costunits"].remove(units[9]["ID"])
+    archive.books.add("costunits", Code="newer", Description="Winter fair")
+    assert told() == (2, 4)
+    assert told() == (0, 1)
+    assert archive.count("cost_units_latest") == len(archive.books.tables["costunits"])
+
+
+def test_a_small_list_that_changed_moments_before_it_was_read_is_read_whole_once_more(archive: Archive) -> None:
+    for number in range(70):
+        archive.books.add("costunits", Code=f"{number}", Description="Fair")
+    archive.run(after=timedelta(0))
+    before = archive.calls("exact", "hrm/Costunits")
+    assert archive.run().rows_written == 0
+    assert archive.calls("exact", "hrm/Costunits") - before == 2
+
+
 def test_after_a_division_moved_everything_is_read_again_and_only_what_changed_is_written(archive: Archive) -> None:
     kept, lost = archive.book(2)
     archive.run()

@@ -7,7 +7,7 @@ user's language; a 5xx without the envelope is a fault that may have left someth
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any
@@ -22,14 +22,16 @@ LONGEST_SENTENCE = 500
 READS = frozenset(("GET", "HEAD"))
 
 
-def content(call: Call, answer: Answer, *, now: datetime) -> Any:
-    """The decoded body of a success, None for a write that has none (204). Raises the error that the answer means."""
+def content(call: Call, answer: Answer, *, now: datetime, read: Callable[[bytes], Any] = decode) -> Any:
+    """The body of a success as `read` decodes it, None for a write that has none (204). Raises the error that the
+    answer means; a `ValueError` of `read` means that there was none.
+    """
     if not HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
         raise _error(call, answer, now=now)
     if call.method not in READS and not answer.body.strip():
         return None
     try:
-        return decode(answer.body)
+        return read(answer.body)
     except ValueError:
         raise NoAnswer(_unreadable(call), status=answer.status) from None
 

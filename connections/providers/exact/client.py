@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 from urllib.parse import quote, unquote, urlsplit
 from uuid import UUID
 
@@ -20,8 +20,9 @@ from connections.providers.exact import answers, odata, resources
 from connections.providers.exact.entries import encode
 from connections.providers.exact.payloads import Division, Me
 from connections.providers.exact.resources import Resource
+from connections.providers.exact.written import Written, listing, written
 from connections.providers.http import Answer, Call, TokenSource, Transport, with_token
-from connections.providers.payload import Reader
+from connections.providers.payload import Reader, decode
 
 SYSTEM = "exact"
 # The keys that carry the address of the next page: OData v2 as observed, and v4 should Exact ever move.
@@ -32,8 +33,8 @@ Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class _Page:
-    rows: tuple[Row, ...]
+class _Page(Generic[T]):
+    rows: tuple[T, ...]
     following: str
 
 
@@ -63,7 +64,7 @@ class ExactClient:
         resource = resources.DIVISIONS
         call = Call(SYSTEM, "Divisions.list", "GET", resource.path, division=division)
         url = f"{self._api(division)}/{resource.path}?{odata.query(select=resource.select)}"
-        return tuple(resource.read(row) for page in self._follow(call, url) for row in page.rows)
+        return tuple(resource.read(row) for page in self._follow(call, url, self._page) for row in page.rows)
 
     def read(
         self,
@@ -109,12 +110,30 @@ class ExactClient:
         division = self._pinned()
         call = Call(SYSTEM, operation or f"{named(path)}.list", "GET", path, division=division)
         asked = odata.query(select=select, where=where, orderby=orderby, top=top, expand=expand)
-        return (page.rows for page in self._follow(call, f"{self._api(division)}/{path}?{asked}"))
+        return (page.rows for page in self._follow(call, f"{self._api(division)}/{path}?{asked}", self._page))
+
+    def written(
+        self, path: str, *, select: Sequence[str], where: odata.Filter | None = None, orderby: str = ""
+    ) -> Iterator[tuple[Written, ...]]:
+        """As `pages`, each row with its text."""
+        call = Call(SYSTEM, f"{named(path)}.list", "GET", path, division=self._pinned())
+        url = f"{self._api(call.division)}/{path}?{odata.query(select=select, where=where, orderby=orderby)}"
+        return (page.rows for page in self._follow(call, url, self._written))
 
     def first(
         self, path: str, *, select: Sequence[str], where: odata.Filter | None = None, orderby: str = ""
     ) -> Row | None:
         return next(self.rows(path, select=select, where=where, orderby=orderby, top=1), None)
+
+    def newest(self, path: str, field: str) -> tuple[int, Row] | None:
+        """How many rows a list has, and of that field the highest one: one call however long the list is.
+
+        None for an empty list, and where Exact does not say how many there are. Reference: exact-online.md 5; the form
+        of the count is a guess.
+        """
+        call = Call(SYSTEM, f"{named(path)}.newest", "GET", path, division=self._pinned())
+        asked = odata.query(select=(field,), orderby=f"{field} desc", top=1)
+        return self._send(call, f"{self._api(call.division)}/{path}?{asked}&$inlinecount=allpages", _counted)
 
     def version_at(self, endpoint: str, since: datetime) -> int:
         """The row version from which a sync endpoint tells what changed since then, in the site's wall clock.
@@ -153,10 +172,10 @@ class ExactClient:
         call = Call(SYSTEM, f"{named(path)}.delete", "DELETE", path, division=self._pinned())
         self._send(call, f"{self._api(call.division)}/{path}{odata.key(key)}", lambda _: None)
 
-    def _follow(self, call: Call, url: str) -> Iterator[_Page]:
+    def _follow(self, call: Call, url: str, read: Callable[[Call, str], _Page[T]]) -> Iterator[_Page[T]]:
         seen = {url}
         while url:
-            page = self._page(call, url)
+            page = read(call, url)
             yield page
             url = page.following and self._trusted(call, page.following)
             if url in seen:
@@ -164,8 +183,11 @@ class ExactClient:
             seen.add(url)
             call = call.again()
 
-    def _page(self, call: Call, url: str) -> _Page:
+    def _page(self, call: Call, url: str) -> _Page[Row]:
         return self._send(call, url, _listed)
+
+    def _written(self, call: Call, url: str) -> _Page[Written]:
+        return self._send(call, url, _listed_with_text, decode=listing)
 
     def _send(
         self,
@@ -174,6 +196,8 @@ class ExactClient:
         read: Callable[[Any], T],
         body: bytes | Mapping[str, Any] | None = None,
         extra: Mapping[str, str] | None = None,
+        *,
+        decode: Callable[[bytes], Any] = decode,
     ) -> T:
         content = encode(body) if isinstance(body, Mapping) else body
         headers = {"Accept": "application/json", **(extra or {})}
@@ -181,7 +205,7 @@ class ExactClient:
             headers["Content-Type"] = "application/json"
 
         def judged(answer: Answer) -> T:
-            data = answers.content(call, answer, now=self.transport.now())
+            data = answers.content(call, answer, now=self.transport.now(), read=decode)
             try:
                 return read(data)
             except Unreadable as problem:
@@ -227,7 +251,13 @@ def named(path: str) -> str:
     return f"{family}.{endpoint}" if family in {"bulk", "sync"} else endpoint
 
 
-def _listed(document: Any) -> _Page:
+def _listed_with_text(found: tuple[Any, list[str]]) -> _Page[Written]:
+    document, texts = found
+    page = _listed(document)
+    return _Page(tuple(written(page.rows, texts)), page.following)
+
+
+def _listed(document: Any) -> _Page[Row]:
     """Both list envelopes of OData v2 (`d.results`, and `d` as a bare array under a small `$top`), and that of v4."""
     if not isinstance(document, Mapping):
         raise Unreadable("the answer is not an object")
@@ -240,6 +270,13 @@ def _listed(document: Any) -> _Page:
     if not isinstance(following, str):
         raise Unreadable("the address of the next page is not text")
     return _Page(rows=tuple(rows), following=following)
+
+
+def _counted(document: Any) -> tuple[int, Row] | None:
+    rows = _listed(document).rows
+    inner = document.get("d")
+    count = str(inner.get("__count", "")) if isinstance(inner, Mapping) else ""
+    return (int(count), rows[0]) if rows and count.isascii() and count.isdigit() else None
 
 
 def _entity(document: Any) -> Row:

@@ -18,6 +18,8 @@ RETRY_SAFE_BYTES = 1_000_000
 # VARIANT holds 16 MB on accounts of 2024; well under it there is room for the envelope and its escapes.
 LARGEST_DOCUMENT = 8_000_000
 MOMENT = """'YYYY-MM-DD"T"HH24:MI:SS.FF6TZH:TZM'"""
+# What gets a sign more when JSON is written as a text: its other signs below the blank cannot stand in it.
+ESCAPED = '"\\\n\r\t'
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,99}")
 _FIELD = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}")
 
@@ -163,15 +165,11 @@ def envelope(
     """One row of the bound array. `document` is the record as JSON text, passed through digit for digit; None for a
     deleted one. Raises `Unstorable`.
     """
-    row = {
-        "r": record_id,
-        "m": moment(modified_at) if modified_at else None,
-        "h": digest,
-        "x": is_deleted,
-        **(flags or {}),
-    }
-    head = json.dumps(row, ensure_ascii=False, separators=(",", ":"))
-    text = head if document is None else f'{head[:-1]},"d":{document}}}'
+    modified = f'"{moment(modified_at)}"' if modified_at else "null"
+    said = "".join(f',"{name}":{"true" if value else "false"}' for name, value in (flags or {}).items())
+    deleted = "true" if is_deleted else "false"
+    head = f'{{"r":{json.dumps(record_id, ensure_ascii=False)},"m":{modified},"h":"{digest}","x":{deleted}{said}'
+    text = f'{head},"d":{document}}}' if document is not None else f"{head}}}"
     try:
         size = len(text.encode())
     except UnicodeEncodeError:
@@ -183,7 +181,7 @@ def envelope(
 
 def weight(row: str) -> int:
     """Bytes the row takes in the body of a request, where its text is written as a text once more."""
-    return len(json.dumps(row, ensure_ascii=False).encode()) - 1
+    return len(row.encode()) + sum(map(row.count, ESCAPED)) + 1
 
 
 def insert(table: Table, stamp: Stamp, rows: Sequence[str]) -> Statement:

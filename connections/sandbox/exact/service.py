@@ -142,6 +142,13 @@ def _children(call: Call, child: Endpoint, row: Row) -> list[Row]:
 def _list(call: Call, endpoint: Endpoint, table: Table) -> Response:
     options = query.parse(endpoint, call.request.query, call.site.zone)
     _permitted(call, endpoint, options)
+    question = (endpoint.path, call.root, call.tail, *sorted(call.request.query))
+    return table.answered(
+        question, lambda: _answered(call, endpoint, table, options), keep=call.site.switches.pages_kept
+    )
+
+
+def _answered(call: Call, endpoint: Endpoint, table: Table, options: query.Options) -> Response:
     selection = (query.Changes if endpoint.kind == "sync" else query.Selection)(table, options)
     if call.tail == "$count":
         return Response(200, {"Content-Type": "text/plain;charset=utf-8"}, str(selection.count()).encode())

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from bisect import bisect_right, insort
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
+T = TypeVar("T")
 Row = dict[str, Any]
 _KEPT = 4
 Key = Any  # a guid or code; a tuple where an endpoint has several key columns
@@ -27,6 +28,7 @@ class Table:
         self._stamp = stamp
         self._mutations = 0
         self._arranged: dict[tuple[str, str], tuple[int, list[Row]]] = {}
+        self._answered: dict[Any, tuple[int, Any]] = {}
         for row in rows:
             self.insert(row)
 
@@ -117,6 +119,16 @@ class Table:
                 del self._arranged[next(iter(self._arranged))]
             kept = self._arranged[question] = (self._mutations, make())
         return kept[1]
+
+    def answered(self, question: Any, make: Callable[[], T], *, keep: int) -> T:
+        """What `make` gives; of the first `keep` questions kept while no row changes."""
+        kept = self._answered.get(question)
+        if kept is not None and kept[0] == self._mutations:
+            return kept[1]  # type: ignore[no-any-return]
+        made = make()
+        if question in self._answered or len(self._answered) < keep:
+            self._answered[question] = (self._mutations, made)
+        return made
 
     def restamp(self) -> None:
         """Give every row a new version, as a moved division does."""

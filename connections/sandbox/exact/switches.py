@@ -25,3 +25,6 @@ class Switches:
     basic_auth: bool = True  # client credentials in a Basic header are accepted too
     refused_topics: tuple[str, ...] = ()  # of webhooks; nobody lists them, and some names are guesses
     one_chain_per_user: bool = True  # a new consent of the same user ends the earlier token chain
+    # No question about Exact: how many pages of a list are kept as they were answered, for as long as no row of it
+    # changes. For measurements, in which the time this sandbox takes is not what is measured.
+    pages_kept: int = 0

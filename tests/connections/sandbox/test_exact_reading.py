@@ -268,3 +268,15 @@ def test_dates_can_be_switched_to_utc() -> None:
     world = World()
     world.site.switches.dates_in_utc = True
     assert {row["Created"] for row in world.rows("vat/VATCodes", select="Created")} == {"/Date(1773144005000)/"}
+
+
+def test_a_page_that_is_kept_is_made_anew_once_a_row_changes() -> None:
+    world = World()
+    world.site.switches.pages_kept = 2
+    first = world.get("financial/GLAccounts", select="Code").content
+    assert world.get("financial/GLAccounts", select="Code").content == first
+    world.division.add_gl_account("0999", "New", 90)
+    assert b"0999" in world.get("financial/GLAccounts", select="Code", filter="Code eq '0999'").content
+    assert world.get("financial/GLAccounts", select="Code,ID").content != first
+    world.site.expire_token(world.headers["Authorization"].split()[1])
+    assert world.get("financial/GLAccounts", select="Code").status_code == 401

@@ -1,0 +1,1 @@
+"""The archive in Snowflake, measured next to dlt."""
