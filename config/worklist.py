@@ -19,7 +19,7 @@ from connections.models import Connection, Division, WebhookEvent, WebhookSubscr
 from mappings import soundness
 from mappings.controls import ProposedChange
 from mappings.models import CustomerMapping, Decision, GLMapping, ItemMapping, TenderJournal
-from sync import health, issues, quiet, vitals
+from sync import health, issues, quiet
 from sync.admin import books, clearing, naming, shown
 from sync.admin.naming import Names
 from sync.health import Cause, Doubt, LaneHealth
@@ -135,7 +135,7 @@ def _alerts() -> list[Tile]:
 
 def _heartbeat(now: datetime) -> Tile:
     beat = health.heartbeat()
-    seen = beat + vitals.outside(now - beat) if beat else now
+    seen = beat + clock.outside(now - beat) if beat else now
     silent = health.is_silent(beat, seen)
     figure = ago(beat, seen) if beat else "never"
     label = "a worker gave its last sign of life" + ("; it does not answer" if silent else "")
@@ -148,7 +148,7 @@ def _oldest_due(now: datetime) -> Tile:
         return Tile("nothing", "overdue", list_url(SyncLane), "good", is_small=True)
     row = overdue.posting or overdue.lane
     what = f"oldest due: {'entry' if overdue.posting else 'lane'} {row}"
-    late = vitals.outside(now - overdue.since) > health.SILENCE
+    late = clock.outside(now - overdue.since) > health.SILENCE
     url = admin_url(type(row), row.pk) if row else ""
     return Tile(f"since {ago(overdue.since, now)}", what, url, "bad" if late else "good", is_small=True)
 

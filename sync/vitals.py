@@ -19,9 +19,11 @@ from django.db.models import Count, DurationField, ExpressionWrapper, F, Q, Quer
 from django_q.brokers import get_broker
 from django_q.models import Schedule
 
+from audit import verification
+from audit.adminkit import ago
 from connections import budget, clock
 from connections.models import CallBudget, Connection, ErrorBudget, VendorCall
-from sync import health
+from sync import health, proofs
 from sync.lifecycle import ItemState
 from sync.models import SyncItem, SyncLane, SyncRun
 
@@ -49,7 +51,7 @@ class Check:
 
 def checks(now: datetime) -> list[Check]:
     """All of them, those that a supervisor may act on first."""
-    return [database_check(), *_alive(now), *_connections(now), *_divisions()]
+    return [database_check(), *_alive(now), *_connections(now), *_divisions(), _trail(now)]
 
 
 # --- the program ----------------------------------------------------------------------------------
@@ -81,11 +83,6 @@ def _unapplied() -> int:
     return 0
 
 
-def outside(span: timedelta) -> timedelta:
-    """How long it lasted outside: queue and supervisor live in real time, also where our clock runs fast."""
-    return span / clock.current().speed
-
-
 def _alive(now: datetime) -> Iterator[Check]:
     yield _worker(now)
     yield _scheduler()
@@ -96,7 +93,7 @@ def _alive(now: datetime) -> Iterator[Check]:
 def beat_age(now: datetime) -> timedelta | None:
     """Since the last sign of life of a worker, in real time. None: there never was one."""
     beat = health.heartbeat()
-    return outside(now - beat) if beat else None
+    return clock.outside(now - beat) if beat else None
 
 
 def _worker(now: datetime) -> Check:
@@ -129,7 +126,7 @@ def _scheduler() -> Check:
 def work_delay(now: datetime) -> timedelta:
     """How late the oldest lane or entry is that should have been taken up, in real time; zero when nothing is."""
     overdue = health.oldest_due(now)
-    return max(outside(now - overdue.since), timedelta(0)) if overdue else timedelta(0)
+    return max(clock.outside(now - overdue.since), timedelta(0)) if overdue else timedelta(0)
 
 
 def _work(now: datetime) -> Check:
@@ -181,6 +178,17 @@ def _told(row: Connection, now: datetime) -> str:
 def _divisions() -> Iterator[Check]:
     for row in health.held_divisions():
         yield Check(f"division-{row.code}", f"Division {row}", False, row.held_reason, False)
+
+
+def _trail(now: datetime) -> Check:
+    wrong = list(proofs.troubles(now))
+    if wrong:
+        sentence = " ".join(trouble.sentence for trouble in wrong)
+        return Check("audit", "Audit trail", is_well=False, sentence=sentence, is_technical=False)
+    last = verification.last()
+    seen = f"The last look at it ended {ago(last.ended_at, now)}: everything stands." if last and last.ended_at else ""
+    sentence = seen or "Sealed each minute; the first look at all of it comes tonight."
+    return Check("audit", "Audit trail", is_well=True, sentence=sentence, is_technical=False)
 
 
 # --- figures of a window --------------------------------------------------------------------------

@@ -10,6 +10,7 @@ import pytest
 from django.core import mail
 from django.db import IntegrityError, transaction
 
+from audit import seals
 from audit.models import AuditEntry
 from connections.models import CallBudget, Connection, VendorCall
 from mappings.bookkeeping.legs import ProblemKind
@@ -42,7 +43,8 @@ def calls(shop: Shop, count: int, *, status: int | None = 500, ago: timedelta = 
 
 
 def look_and_send(now: datetime = NOW) -> list[str]:
-    """What a sweep and a worker do, and the subjects of the mails it sent."""
+    """What a worker does each minute, and the subjects of the mails it sent."""
+    seals.seal(now=now)
     watching.look(now)
     mail.outbox.clear()
     AlertMessage.objects.filter(state="waiting").update(due_at=NOW)
