@@ -234,8 +234,8 @@ def test_a_person_has_a_lane_counted_at_once(till, missed, queue, browser):
 
 def test_a_silence_is_one_alert_and_its_end_another_word(habitual):
     habitual.world.timeline.advance(30 * HOUR)
-    tasks.sweep()
-    tasks.sweep()
+    tasks.look()
+    tasks.look()
 
     alert = Alert.objects.get(kind="silence")
     assert "usually silent for 17 hours" in alert.sentence
@@ -244,6 +244,6 @@ def test_a_silence_is_one_alert_and_its_end_another_word(habitual):
     row.save()
     for _ in range(3):
         habitual.world.timeline.advance(20 * 60)
-        tasks.sweep()
+        tasks.look()
     alert.refresh_from_db()
     assert alert.recovered_at is not None
