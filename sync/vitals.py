@@ -232,16 +232,20 @@ def figures(since: datetime) -> Figures:
     """Aggregates of the rows of that window: calls by system, runs that ended, records by state, and the queue."""
     took = ExpressionWrapper(F("finished_at") - F("started_at"), output_field=DurationField())
     runs = SyncRun.objects.filter(finished_at__gte=since, started_at__isnull=False).annotate(took=took)
-    states = SyncItem.objects.order_by().values_list("state").annotate(count=Count("pk"))
-    unfinished = states.filter(state__in=(ItemState.EXTRACTED, ItemState.RESOLVED, ItemState.WAITING))
     return Figures(
         since=since,
         calls=[_calls(system, since) for system in _systems()],
         runs=_durations(runs.order_by(), "took"),
         runs_failed=runs.filter(state="failed").count(),
         queue=queue_size(),
-        records=dict(unfinished),
+        records=backlog(),
     )
+
+
+def backlog() -> dict[str, int]:
+    """Records that are not in the books yet, by state."""
+    states = SyncItem.objects.order_by().values_list("state").annotate(count=Count("pk"))
+    return dict(states.filter(state__in=(ItemState.EXTRACTED, ItemState.RESOLVED, ItemState.WAITING)))
 
 
 def _systems() -> list[str]:

@@ -174,6 +174,25 @@ def test_the_command_says_what_is_wrong_and_ends_with_an_error(well: Shop) -> No
     assert "Exact no longer knows us." in out.getvalue()
 
 
+def test_the_command_tells_the_backlog_and_what_is_left_of_the_day(well: Shop) -> None:
+    well.waiting(1, ProblemKind.UNMAPPED_TAX)
+    well.waiting(2, ProblemKind.UNMAPPED_TAX)
+    exact = well.division.connection
+    CallBudget.objects.create(
+        connection=exact, division=well.division.code, tokens=5, refilled_at=NOW, day_limit=5000, day_remaining=4321,
+        day_resets_at=NOW + timedelta(hours=6),
+    )  # fmt: skip
+    out = StringIO()
+    call_command("health", stdout=out)
+    assert "Backlog: 2 waiting\n" in out.getvalue()
+    assert "Quota: 4,321 of 5,000 calls left today at Books, division 123456\n" in out.getvalue()
+    out = StringIO()
+    call_command("health", json=True, stdout=out)
+    found = json.loads(out.getvalue())
+    assert found["backlog"] == {"waiting": 2}
+    assert (found["quota"][0]["left"], found["quota"][0]["division"]) == (4321, 123456)
+
+
 def test_the_command_speaks_to_machines_too(well: Shop) -> None:
     out = StringIO()
     call_command("health", json=True, stdout=out)
