@@ -46,12 +46,16 @@ class Check:
     title: str
     is_well: bool
     sentence: str
-    is_technical: bool = True
 
 
 def checks(now: datetime) -> list[Check]:
     """All of them, those that a supervisor may act on first."""
-    return [database_check(), *_alive(now), *_connections(now), *_divisions(), _trail(now)]
+    return [*technical_checks(now), *_connections(now), *_divisions(), _trail(now)]
+
+
+def technical_checks(now: datetime) -> list[Check]:
+    """What keeps the program itself from working. Probes ask every few seconds: nothing else is looked at for them."""
+    return [database_check(), *_alive(now)]
 
 
 # --- the program ----------------------------------------------------------------------------------
@@ -164,7 +168,7 @@ def _connections(now: datetime) -> Iterator[Check]:
     names = {connection.pk: connection for connection in health.connections(now)}
     for row in Connection.objects.without_secrets():
         is_well = row.pk not in names
-        yield Check(f"connection-{row.pk}", row.full_name, is_well, _told(row, now), False)
+        yield Check(f"connection-{row.pk}", row.full_name, is_well, _told(row, now))
 
 
 def _told(row: Connection, now: datetime) -> str:
@@ -177,18 +181,18 @@ def _told(row: Connection, now: datetime) -> str:
 
 def _divisions() -> Iterator[Check]:
     for row in health.held_divisions():
-        yield Check(f"division-{row.code}", f"Division {row}", False, row.held_reason, False)
+        yield Check(f"division-{row.code}", f"Division {row}", False, row.held_reason)
 
 
 def _trail(now: datetime) -> Check:
     wrong = list(proofs.troubles(now))
     if wrong:
         sentence = " ".join(trouble.sentence for trouble in wrong)
-        return Check("audit", "Audit trail", is_well=False, sentence=sentence, is_technical=False)
+        return Check("audit", "Audit trail", is_well=False, sentence=sentence)
     last = verification.last()
     seen = f"The last look at it ended {ago(last.ended_at, now)}: everything stands." if last and last.ended_at else ""
     sentence = seen or "Sealed each minute; the first look at all of it comes tonight."
-    return Check("audit", "Audit trail", is_well=True, sentence=sentence, is_technical=False)
+    return Check("audit", "Audit trail", is_well=True, sentence=sentence)
 
 
 # --- figures of a window --------------------------------------------------------------------------
