@@ -17,7 +17,7 @@ from pytest_django.fixtures import Settings
 
 from connections.models import CallBudget, Connection, ErrorBudget, VendorCall
 from mappings.bookkeeping.legs import ProblemKind
-from sync import schedules, vitals
+from sync import schedules, tasks, vitals
 from sync.models import Beat, SyncLane, SyncRun
 from tests.pages import NOW, in_role, text_of
 from tests.till import Shop
@@ -154,7 +154,10 @@ def test_monitoring_reads_what_the_rows_say(well: Shop, settings: Settings) -> N
         connection=exact, division=well.division.code, tokens=5, refilled_at=NOW, day_remaining=4321,
         day_resets_at=NOW + timedelta(hours=6),
     )  # fmt: skip
+    tasks.look()
     found = scrape()
+    assert (found["tillbridge_alerts_open", "lane"], found["tillbridge_alerts_open", "audit"]) == (0, 0)
+    assert (found["tillbridge_issues_open", "open"], found["tillbridge_check_ok", "audit"]) == (1, 1)
     assert found["tillbridge_calls_last_hour", "exact", "failed"] == 1
     assert found["tillbridge_call_duration_seconds", "0.95", "exact"] == 0.4
     assert found["tillbridge_records", "waiting"] == 1
