@@ -4,13 +4,17 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: demo test check audit bench acceptance prove lock clean
+.PHONY: demo test test-postgresql check audit bench acceptance prove lock clean
 
 demo: $(STAMP)
 	@$(BIN)/python manage.py demo $(ARGS)
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -n $(or $(WORKERS),2) --dist worksteal $(ARGS)
+
+# The same suite on a PostgreSQL of its own, where the server is installed (15 or newer); without it, it says so loudly.
+test-postgresql: $(STAMP)
+	$(BIN)/python -m tests.cluster -n $(or $(WORKERS),2) --dist worksteal $(ARGS)
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .

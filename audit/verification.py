@@ -225,6 +225,11 @@ def ask(by: str, *, now: datetime) -> AuditVerification:
     return alive or AuditVerification.objects.create(asked_by=by, asked_at=now)
 
 
+def last() -> AuditVerification | None:
+    """The last look at the whole trail that came to its end."""
+    return AuditVerification.objects.exclude(ended_at=None).first()
+
+
 def work(row: AuditVerification, *, trusts: Trusts, now: Callable[[], datetime], is_over: Callable[[], bool]) -> bool:
     """Go on with a look at the trail until it is through or the time is; returns whether it is through."""
     reached = since = Progress(row.entries, row.seal, row.head or BEGINNING)

@@ -40,7 +40,7 @@ def healthz(request: HttpRequest) -> HttpResponse:  # noqa: ARG001 - a view's fo
     found = vitals.database_check()
     if not found.is_well:
         return _answer([found])
-    return _answer(check for check in vitals.checks(clock.now()) if check.is_technical)
+    return _answer(vitals.technical_checks(clock.now()))
 
 
 def _answer(checks: Iterable[Check]) -> HttpResponse:

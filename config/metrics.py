@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 
+from django.db.models import Count
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 from connections.models import Connection
 from sync import health, vitals
+from sync.alerts.kinds import Kind
+from sync.models import Alert
+from sync.models.issues import Issue
 from sync.vitals import Figures
 
 WINDOW = timedelta(hours=1)
@@ -69,6 +73,8 @@ def _work(now: datetime, figures: Figures) -> Iterator[Metric]:
     for doubt in health.doubts():
         entries.add_metric([doubt.state.value], doubt.count)
     yield entries
+    yield _by("alerts_open", "Limits that are crossed and proofs that fail now", "kind", _alerts())
+    yield _by("issues_open", "Causes for which records wait, by how far people are", "state", _issues())
     yield _single("lanes_paused", "Lanes that are on and that somebody or something paused", vitals.paused_lanes())
     runs = _gauge("run_duration_seconds", "Runs that ended in the last hour", "quantile")
     for mark, took in (("0.5", figures.runs.median), ("0.95", figures.runs.p95)):
@@ -77,6 +83,24 @@ def _work(now: datetime, figures: Figures) -> Iterator[Metric]:
     yield runs
     yield _single("runs_last_hour", "Runs that ended in the last hour", figures.runs.count)
     yield _single("runs_failed_last_hour", "Runs that failed in the last hour", figures.runs_failed)
+
+
+def _by(name: str, says: str, label: str, counts: Mapping[str, int]) -> Metric:
+    gauge = _gauge(name, says, label)
+    for value, count in sorted(counts.items()):
+        gauge.add_metric([value], count)
+    return gauge
+
+
+def _alerts() -> dict[str, int]:
+    """Every kind, so that a rule of monitoring has something to look at before the first."""
+    rows = Alert.objects.filter(recovered_at=None).order_by().values_list("kind").annotate(count=Count("pk"))
+    return {**{kind.value: 0 for kind in Kind}, **dict(rows)}
+
+
+def _issues() -> dict[str, int]:
+    rows = Issue.objects.filter(state__in=Issue.STANDING).order_by().values_list("state").annotate(count=Count("pk"))
+    return {**{str(state): 0 for state in Issue.STANDING}, **dict(rows)}
 
 
 def _calls(now: datetime, figures: Figures) -> Iterator[Metric]:

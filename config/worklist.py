@@ -136,7 +136,7 @@ def _alerts() -> list[Tile]:
 
 def _heartbeat(now: datetime) -> Tile:
     beat = health.heartbeat()
-    seen = beat + vitals.outside(now - beat) if beat else now
+    seen = beat + clock.outside(now - beat) if beat else now
     silent = health.is_silent(beat, seen)
     figure = ago(beat, seen) if beat else "never"
     label = "a worker gave its last sign of life" + ("; it does not answer" if silent else "")
@@ -149,7 +149,7 @@ def _oldest_due(now: datetime) -> Tile:
         return Tile("nothing", "overdue", list_url(SyncLane), "good", is_small=True)
     row = overdue.posting or overdue.lane
     what = f"oldest due: {'entry' if overdue.posting else 'lane'} {row}"
-    late = vitals.outside(now - overdue.since) > health.SILENCE
+    late = clock.outside(now - overdue.since) > health.SILENCE
     url = admin_url(type(row), row.pk) if row else ""
     return Tile(f"since {ago(overdue.since, now)}", what, url, "bad" if late else "good", is_small=True)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
 
@@ -74,3 +74,8 @@ def now() -> datetime:
 
 def sleep(seconds: float) -> None:
     current().sleep(seconds)
+
+
+def outside(span: timedelta) -> timedelta:
+    """How long it lasted outside: queue and supervisor live in real time, also where our clock runs fast."""
+    return span / current().speed

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
-from datetime import timedelta
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from django.conf import settings
@@ -11,13 +13,55 @@ from django.db import transaction
 from django_q.tasks import async_task
 
 from audit import archive, seals, verification
-from audit.models import AuditVerification
+from audit.adminkit import ago
+from audit.models import AuditSeal, AuditVerification
 from connections import clock, signing
 
 # Real seconds of one piece of a look at the whole trail; a task may take 120.
 PIECE = 45.0
 # So few entries are verified while the person waits.
 AT_ONCE = 20_000
+# Real time. A worker seals each minute, and looks at everything each night.
+SEALS_LATE, LOOKS_LATE = timedelta(minutes=10), timedelta(days=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why the trail cannot be relied on. `name` is for machines."""
+
+    name: str
+    title: str
+    sentence: str
+
+
+def troubles(now: datetime) -> Iterator[Trouble]:
+    """What the last look found, seals that fell behind, and looks that do not come any more."""
+    last = verification.last()
+    if last and last.finding:
+        yield Trouble(
+            "finding",
+            "The audit trail does not stand",
+            f"{last.finding} Somebody changed the database past the product. Keep a copy of it as it is now, and "
+            "compare it with the head in a nightly mail: 'manage.py audit verify --head'.",
+        )
+    oldest = seals.unsealed().oldest
+    if oldest and clock.outside(now - oldest) > SEALS_LATE:
+        yield Trouble(
+            "seals",
+            "The audit trail is not sealed any more",
+            f"What it was told {ago(oldest, now)} is not sealed yet; a worker does that each minute. Look at the "
+            "worker's log. Until then a change of these entries would not show.",
+        )
+    began = AuditSeal.objects.order_by("number").values_list("sealed_at", flat=True).first()
+    since = last.ended_at if last else began
+    if since and clock.outside(now - since) > LOOKS_LATE:
+        yield Trouble(
+            "looks",
+            "The audit trail has not been verified",
+            f"The last look at the whole of it ended {ago(since, now)}; it should each night."
+            if last
+            else f"It is sealed since {ago(since, now)} and was never verified; it should be each night.",
+        )
 
 
 def verify(verification_id: int) -> bool:

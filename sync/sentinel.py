@@ -1,14 +1,15 @@
 """Every night: what Square holds is counted against what we hold, and what was missed is read again.
 
 A lane reads by time of change and trusts that Square's lists are complete when they are read. Where they were not, a
-record would be missed for ever; so the last days are listed once more and compared by id. Payments and refunds only:
-invoices, payouts and disputes are read whole, or weeks back, each day anyway.
+record would be missed for ever; so the last days are listed once more and compared by id. Payments and refunds count on
+the day on which Square changed them, payouts on the day of their creation. Invoices and disputes are read whole by each
+run anyway.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -19,7 +20,7 @@ from django.db.models import F, Q
 from audit import trail
 from audit.trail import Fact
 from connections import clients, clock
-from connections.providers.errors import Unreadable
+from connections.providers.errors import NotAuthorised, Refused, Unreadable
 from connections.providers.payload import Reader
 from connections.providers.square.client import Page, SquareClient
 from sync import extraction
@@ -27,9 +28,33 @@ from sync.flows import FLOWS, records
 from sync.flows.base import Stream
 from sync.models import FeedCursor, LaneLocation, SourceCount, SyncItem, SyncLane
 
-DAYS = timedelta(days=7)
-STREAMS = ("payments", "refunds")
 MOST_NAMED = 20
+
+
+@dataclass(frozen=True, slots=True)
+class _Listing:
+    """How Square lists a stream between two moments of `moment`, and how far back it is counted."""
+
+    moment: str
+    days: timedelta
+    pages: Callable[[SquareClient, str, datetime, datetime], Iterator[Page]]
+
+
+LISTINGS = {
+    "payments": _Listing(
+        "updated_at", timedelta(days=7),
+        lambda client, place, begin, end: client.payments(place, updated_from=begin, updated_to=end),
+    ),
+    "refunds": _Listing(
+        "updated_at", timedelta(days=7),
+        lambda client, place, begin, end: client.refunds(place, updated_from=begin, updated_to=end),
+    ),
+    # There are few, and a lane reads those of the last 16 days again by itself.
+    "payouts": _Listing(
+        "created_at", timedelta(days=31),
+        lambda client, place, begin, end: client.payouts(place, created_from=begin, created_to=end),
+    ),
+}  # fmt: skip
 
 
 @dataclass
@@ -43,14 +68,20 @@ class _Count:
 def count(lane: SyncLane) -> int:
     """Count, keep the result, and have the lane read again what is missing. Returns how many records are.
 
-    Raises the errors of the providers; then nothing is kept.
+    Raises the errors of the providers; then nothing is kept of the stream. One that the lane can do without and may not
+    read is left out.
     """
     client = clients.square_client(lane.source)
-    streams = [stream for stream in FLOWS[lane.flow].streams(lane) if stream.name in STREAMS]
+    streams = [stream for stream in FLOWS[lane.flow].streams(lane) if stream.name in LISTINGS]
     feeds = list(lane.feeds.select_related("location", "lane"))
     for stream in streams:
         found = _Count()
-        gaps = [(feed, gap) for feed in feeds if (gap := _counted(client, stream, feed, found))]
+        try:
+            gaps = [(feed, gap) for feed in feeds if (gap := _counted(client, stream, feed, found))]
+        except (Refused, NotAuthorised):
+            if stream.is_essential:
+                raise
+            continue
         _keep(lane, stream, found)
         for feed, gap in gaps:
             _read_again(feed, stream, gap)
@@ -58,37 +89,33 @@ def count(lane: SyncLane) -> int:
 
 
 def _counted(client: SquareClient, stream: Stream, feed: LaneLocation, found: _Count) -> dict[str, datetime]:
-    """What of the location is missing: id -> when Square changed it. Only what lies before the cursor is due here."""
+    """What of the location is missing: id -> the time Square lists it by. Due is only what lies before the cursor."""
     cursor = feed.cursors.filter(stream=stream.name).first()
     if cursor is None:
         return {}
+    listing = LISTINGS[stream.name]
     # What the first reading began with, so that nothing before it counts as missed.
-    begin = max(clock.now() - DAYS, extraction.first_start(feed))
+    begin = max(clock.now() - listing.days, extraction.first_start(feed))
     if begin >= cursor.read_up_to:
         return {}
     gap: dict[str, datetime] = {}
-    for page in _pages(client, stream, feed, begin, cursor.read_up_to):
-        listed = dict(_dated(page.records))
+    for page in listing.pages(client, feed.location.location_id, begin, cursor.read_up_to):
+        listed = dict(_dated(page.records, listing.moment))
         held = set(SyncItem.objects.filter(lane=feed.lane, source_id__in=listed).values_list("source_id", flat=True))
-        for key, changed_at in listed.items():
-            day = records.local_day(feed, changed_at)
+        for key, at in listed.items():
+            day = records.local_day(feed, at)
             found.at_square[day] += 1
             if key not in held:
                 found.missing[day].append(key)
-                gap[key] = changed_at
+                gap[key] = at
     return gap
 
 
-def _pages(client: SquareClient, stream: Stream, feed: LaneLocation, begin: datetime, end: datetime) -> Iterator[Page]:
-    listed = {"payments": client.payments, "refunds": client.refunds}[stream.name]
-    return listed(feed.location.location_id, updated_from=begin, updated_to=end)
-
-
-def _dated(rows: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, datetime]]:
-    """Id and time of change. A row whose time cannot be read is left to the lane, which keeps it as it came."""
+def _dated(rows: Iterable[Mapping[str, Any]], moment: str) -> Iterator[tuple[str, datetime]]:
+    """Id and the time by which it is listed. A row whose time cannot be read is left to the lane, which keeps it."""
     for row in rows:
         try:
-            yield records.source_id(row), Reader(row, "record").time("updated_at")
+            yield records.source_id(row), Reader(row, "record").time(moment)
         except Unreadable:
             continue
 

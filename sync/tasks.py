@@ -39,12 +39,14 @@ def work(run_id: int) -> str:
     ended = runs.work_slice(run_id)
     if ended is Slice.AGAIN:
         async_task("sync.tasks.work", run_id, q_options={"task_name": f"run-{run_id}"})
+    elif ended is Slice.OVER:
+        issues.look(clock.now())  # whoever waited for the run looks now, not in a minute
     return ended
 
 
 def sweep() -> int:
     """Heed what vendors told, open lanes that are due, and wake every run that waits for nothing any more. Returns how
-    many were rung.
+    many were rung. While runs pause for seconds it is asked for every two: what may wait a minute stands in `look`.
     """
     credentials.unlock()
     imports.ring_abandoned()
@@ -54,15 +56,22 @@ def sweep() -> int:
         _open_due(lane, trigger="webhook" if lane.pk in told else "schedule")
     approval.open_approved()
     backfill.open_due()
-    issues.look(now)
     _ring_abandoned_replays()
-    watching.look(now)
-    if AlertMessage.objects.filter(state=AlertMessage.State.WAITING, due_at__lte=now).exists():
-        async_task("sync.tasks.send_alerts", q_options={"task_name": "alerts"})
     waiting = overdue()
     for run in waiting:
         ring(run)
     return len(waiting)
+
+
+def look() -> None:
+    """Each minute: issues as the records are, alerts on what crosses a limit, and a worker for their messages."""
+    now = clock.now()
+    try:
+        issues.look(now)
+    finally:  # an issue that cannot be written is no reason for silence
+        watching.look(now)
+        if AlertMessage.objects.filter(state=AlertMessage.State.WAITING, due_at__lte=now).exists():
+            async_task("sync.tasks.send_alerts", q_options={"task_name": "alerts"})
 
 
 def _ring_abandoned_replays() -> None:

@@ -19,9 +19,11 @@ from django.db.models import Count, DurationField, ExpressionWrapper, F, Q, Quer
 from django_q.brokers import get_broker
 from django_q.models import Schedule
 
+from audit import verification
+from audit.adminkit import ago
 from connections import budget, clock
 from connections.models import CallBudget, Connection, ErrorBudget, VendorCall
-from sync import health
+from sync import health, proofs
 from sync.lifecycle import ItemState
 from sync.models import SyncItem, SyncLane, SyncRun
 
@@ -44,12 +46,16 @@ class Check:
     title: str
     is_well: bool
     sentence: str
-    is_technical: bool = True
 
 
 def checks(now: datetime) -> list[Check]:
     """All of them, those that a supervisor may act on first."""
-    return [database_check(), *_alive(now), *_connections(now), *_divisions(), *_archives()]
+    return [*technical_checks(now), *_connections(now), *_divisions(), *_archives(), _trail(now)]
+
+
+def technical_checks(now: datetime) -> list[Check]:
+    """What keeps the program itself from working. Probes ask every few seconds: nothing else is looked at for them."""
+    return [database_check(), *_alive(now)]
 
 
 # --- the program ----------------------------------------------------------------------------------
@@ -81,11 +87,6 @@ def _unapplied() -> int:
     return 0
 
 
-def outside(span: timedelta) -> timedelta:
-    """How long it lasted outside: queue and supervisor live in real time, also where our clock runs fast."""
-    return span / clock.current().speed
-
-
 def _alive(now: datetime) -> Iterator[Check]:
     yield _worker(now)
     yield _scheduler()
@@ -96,7 +97,7 @@ def _alive(now: datetime) -> Iterator[Check]:
 def beat_age(now: datetime) -> timedelta | None:
     """Since the last sign of life of a worker, in real time. None: there never was one."""
     beat = health.heartbeat()
-    return outside(now - beat) if beat else None
+    return clock.outside(now - beat) if beat else None
 
 
 def _worker(now: datetime) -> Check:
@@ -129,7 +130,7 @@ def _scheduler() -> Check:
 def work_delay(now: datetime) -> timedelta:
     """How late the oldest lane or entry is that should have been taken up, in real time; zero when nothing is."""
     overdue = health.oldest_due(now)
-    return max(outside(now - overdue.since), timedelta(0)) if overdue else timedelta(0)
+    return max(clock.outside(now - overdue.since), timedelta(0)) if overdue else timedelta(0)
 
 
 def _work(now: datetime) -> Check:
@@ -167,7 +168,7 @@ def _connections(now: datetime) -> Iterator[Check]:
     names = {connection.pk: connection for connection in health.connections(now)}
     for row in Connection.objects.without_secrets():
         is_well = row.pk not in names
-        yield Check(f"connection-{row.pk}", row.full_name, is_well, _told(row, now), False)
+        yield Check(f"connection-{row.pk}", row.full_name, is_well, _told(row, now))
 
 
 def _told(row: Connection, now: datetime) -> str:
@@ -180,14 +181,25 @@ def _told(row: Connection, now: datetime) -> str:
 
 def _divisions() -> Iterator[Check]:
     for row in health.held_divisions():
-        yield Check(f"division-{row.code}", f"Division {row}", False, row.held_reason, False)
+        yield Check(f"division-{row.code}", f"Division {row}", False, row.held_reason)
+
+
+def _trail(now: datetime) -> Check:
+    wrong = list(proofs.troubles(now))
+    if wrong:
+        sentence = " ".join(trouble.sentence for trouble in wrong)
+        return Check("audit", "Audit trail", is_well=False, sentence=sentence)
+    last = verification.last()
+    seen = f"The last look at it ended {ago(last.ended_at, now)}: everything stands." if last and last.ended_at else ""
+    sentence = seen or "Sealed each minute; the first look at all of it comes tonight."
+    return Check("audit", "Audit trail", is_well=True, sentence=sentence)
 
 
 def _archives() -> Iterator[Check]:
     for row in health.archives():
         told = [*([row.stopped] if row.stopped else []), *archive_differences(row)]
         sentence = " ".join(told) or "It runs, and Snowflake holds what was written."
-        yield Check(f"archive-{row.lane.pk}", f"Archive {row.lane}", row.is_well, sentence, False)
+        yield Check(f"archive-{row.lane.pk}", f"Archive {row.lane}", row.is_well, sentence)
 
 
 def archive_differences(row: health.ArchiveHealth) -> Iterator[str]:
@@ -248,16 +260,20 @@ def figures(since: datetime) -> Figures:
     """Aggregates of the rows of that window: calls by system, runs that ended, records by state, and the queue."""
     took = ExpressionWrapper(F("finished_at") - F("started_at"), output_field=DurationField())
     runs = SyncRun.objects.filter(finished_at__gte=since, started_at__isnull=False).annotate(took=took)
-    states = SyncItem.objects.order_by().values_list("state").annotate(count=Count("pk"))
-    unfinished = states.filter(state__in=(ItemState.EXTRACTED, ItemState.RESOLVED, ItemState.WAITING))
     return Figures(
         since=since,
         calls=[_calls(system, since) for system in _systems()],
         runs=_durations(runs.order_by(), "took"),
         runs_failed=runs.filter(state="failed").count(),
         queue=queue_size(),
-        records=dict(unfinished),
+        records=backlog(),
     )
+
+
+def backlog() -> dict[str, int]:
+    """Records that are not in the books yet, by state."""
+    states = SyncItem.objects.order_by().values_list("state").annotate(count=Count("pk"))
+    return dict(states.filter(state__in=(ItemState.EXTRACTED, ItemState.RESOLVED, ItemState.WAITING)))
 
 
 def _systems() -> list[str]:

@@ -10,11 +10,17 @@ from django.contrib.auth.models import User
 from django.core.management.commands.flush import Command as Flush
 from django.test import Client
 from django.test.utils import override_settings
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis
 from pytest_django.fixtures import Settings
 
 from tests.audit.intruder import unguarded
 from tests.world import World
 from tests.world import world as make_world
+
+# How fast examples come says something about the machine and who else uses it, nothing about what is tested.
+hypothesis.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis.load_profile("tests")
 
 
 @pytest.fixture

@@ -32,8 +32,9 @@ class SourceCountAdmin(ReadOnlyAdmin):
     sortable_by = ()
     fields = ("lane", "stream", "day", "at_square", "held", "missing_shown", "examples_shown", "filled", "counted")
     introduction = (
-        "Each night the payments and refunds that Square changed in the last seven days are listed once more and "
-        "compared with what is held here, by id. What was missed is read again with the lane's next run."
+        "Each night the payments and refunds that Square changed in the last seven days, and the payouts of a month, "
+        "are listed once more and compared with what is held here, by id. What was missed is read again with the "
+        "lane's next run."
     )
     empty = (
         "Nothing was counted yet. It is done every night for each lane that is on, or by 'Count at Square' on a lane."

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db.models import Count, Min, QuerySet
@@ -12,7 +11,8 @@ from audit.adminkit import admin_url, list_url
 from connections.models import CallBudget, Connection, Division, VendorCall
 from mappings.bookkeeping.legs import ProblemKind
 from sync import health, quiet, vitals
-from sync.alerts.kinds import Kind
+from sync.alerts import proven
+from sync.alerts.kinds import Condition, Kind
 from sync.lifecycle import ItemState
 from sync.models import SyncItem, SyncLane
 from sync.models.alerts import AlertLimits
@@ -31,17 +31,6 @@ UNMAPPED = (
 NOT_EXPECTED = (ProblemKind.BEFORE_GO_LIVE,)
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """One limit that is crossed. `subject` tells it from others of its kind; `page` is where it is put right."""
-
-    kind: Kind
-    subject: str
-    title: str
-    sentence: str
-    page: str = ""
-
-
 def found(now: datetime) -> list[Condition]:
     """Everything that is over its limit at this moment."""
     rows = AlertLimits.objects.select_related("connection")
@@ -52,6 +41,8 @@ def found(now: datetime) -> list[Condition]:
         *_divisions(),
         *_drifted(),
         *_silent(now),
+        *_deaf(),
+        *proven.found(now),
     ]
 
 
@@ -212,7 +203,24 @@ def _silent(now: datetime) -> Iterator[Condition]:
         yield Condition(Kind.SILENCE, f"connection {row.connection.pk}", quiet.title(row), told, page)
 
 
+def _deaf() -> Iterator[Condition]:
+    """Subscriptions that the vendor let go of: nothing comes by them, whatever the habit."""
+    for row in health.lost_subscriptions():
+        why = "no longer lists it" if row.missing_since else "switched it off"
+        told = f"The vendor {why}. Press 'Subscribe to webhooks' on the connection. Lanes look at their own times."
+        page = admin_url(Connection, row.connection_id)
+        yield Condition(
+            Kind.SILENCE, f"subscription {row.pk}", f"Webhooks of {row.connection.full_name}: {row} ended", told, page
+        )
+
+
 def _drifted() -> Iterator[Condition]:
+    """Months that changed after their sign-off, and those that the night found not to tie."""
+    rows = Month.objects.filter(reconciliation__findings__gt=0, signed_at=None)
+    for row in rows.select_related("lane__division", "reconciliation"):
+        count = row.reconciliation.findings if row.reconciliation else 0
+        told = f"Differences between Square and Exact that nobody has explained: {count}. The month's page names each."
+        yield Condition(Kind.DRIFT, f"month {row.pk}", f"{row} does not tie", told, admin_url(Month, row.pk))
     for row in Month.objects.exclude(disturbed="").select_related("lane__division"):
         title = f"{row} changed after its sign-off"
         yield Condition(Kind.DRIFT, f"month {row.pk}", title, row.disturbed, admin_url(Month, row.pk))

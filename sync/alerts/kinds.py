@@ -1,7 +1,8 @@
-"""The kinds of alerts there are."""
+"""The kinds of alerts there are, and what one is about."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 
 
@@ -16,6 +17,10 @@ class Kind(StrEnum):
     DIVISION = "division"
     DRIFT = "drift"
     SILENCE = "silence"
+    LANE = "lane"
+    ARCHIVE = "archive"
+    BOOKS = "books"
+    AUDIT = "audit"
 
 
 TITLES = {
@@ -27,6 +32,21 @@ TITLES = {
     Kind.UNBOOKED: "Records are not booked in time",
     Kind.UNMAPPED: "Many unmapped records",
     Kind.DIVISION: "A division changed",
-    Kind.DRIFT: "The books changed after they were compared",
+    Kind.DRIFT: "The books and Square differ",
     Kind.SILENCE: "Webhooks do not come any more",
+    Kind.LANE: "A lane stopped",
+    Kind.ARCHIVE: "The archive differs from what was written",
+    Kind.BOOKS: "The books could not be proven",
+    Kind.AUDIT: "The audit trail could not be proven",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One limit that is crossed. `subject` tells it from others of its kind; `page` is where it is put right."""
+
+    kind: Kind
+    subject: str
+    title: str
+    sentence: str
+    page: str = ""

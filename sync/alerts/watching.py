@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from audit import trail
 from audit.trail import Fact
 from sync.alerts import conditions
-from sync.alerts.conditions import Condition
+from sync.alerts.kinds import Condition
 from sync.models.alerts import Alert, AlertChannel, AlertMessage
 
 # A figure that swings around its limit is one alert: it is over once it has kept below for so long.

@@ -8,11 +8,11 @@ from django.db import models
 
 
 class SourceCount(models.Model):
-    """Records of one stream that Square last changed on a local day, and how many of them we hold, over all locations
-    of a lane.
+    """Records of one stream that Square last changed on a local day (payouts: created), and how many of them we hold,
+    over all locations of a lane.
     """
 
-    STREAMS: ClassVar = [("payments", "payments"), ("refunds", "refunds")]
+    STREAMS: ClassVar = [("payments", "payments"), ("refunds", "refunds"), ("payouts", "payouts")]
 
     lane = models.ForeignKey("sync.SyncLane", on_delete=models.CASCADE, related_name="counts")
     stream = models.CharField(max_length=20, choices=STREAMS)

@@ -52,6 +52,7 @@ def _booking(*, is_quick: bool) -> list[results.Row]:
     print(f"{writes:,} writes of three lanes within Exact's limits")
     past = history.QUICK if is_quick else history.RECORDS
     print(f"{past:,} records of history read off peak, killed on the way, released and booked")
+    print(f"{webhooks.RATE} webhooks a second beside a lane at work, on SQLite and on PostgreSQL")
     print("Each in a fresh data folder, the vendors in processes of their own. This takes minutes.", flush=True)
     measured = stage.measure_all(wanted)
     months = stage.measure_months(sizes)

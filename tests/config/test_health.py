@@ -17,7 +17,7 @@ from pytest_django.fixtures import Settings
 
 from connections.models import CallBudget, Connection, ErrorBudget, VendorCall
 from mappings.bookkeeping.legs import ProblemKind
-from sync import schedules, vitals
+from sync import schedules, tasks, vitals
 from sync.models import Beat, SyncLane, SyncRun
 from tests.pages import NOW, in_role, text_of
 from tests.till import Shop
@@ -154,7 +154,10 @@ def test_monitoring_reads_what_the_rows_say(well: Shop, settings: Settings) -> N
         connection=exact, division=well.division.code, tokens=5, refilled_at=NOW, day_remaining=4321,
         day_resets_at=NOW + timedelta(hours=6),
     )  # fmt: skip
+    tasks.look()
     found = scrape()
+    assert (found["tillbridge_alerts_open", "lane"], found["tillbridge_alerts_open", "audit"]) == (0, 0)
+    assert (found["tillbridge_issues_open", "open"], found["tillbridge_check_ok", "audit"]) == (1, 1)
     assert found["tillbridge_calls_last_hour", "exact", "failed"] == 1
     assert found["tillbridge_call_duration_seconds", "0.95", "exact"] == 0.4
     assert found["tillbridge_records", "waiting"] == 1
@@ -172,6 +175,25 @@ def test_the_command_says_what_is_wrong_and_ends_with_an_error(well: Shop) -> No
     with pytest.raises(CommandError, match="1 of"):
         call_command("health", stdout=out)
     assert "Exact no longer knows us." in out.getvalue()
+
+
+def test_the_command_tells_the_backlog_and_what_is_left_of_the_day(well: Shop) -> None:
+    well.waiting(1, ProblemKind.UNMAPPED_TAX)
+    well.waiting(2, ProblemKind.UNMAPPED_TAX)
+    exact = well.division.connection
+    CallBudget.objects.create(
+        connection=exact, division=well.division.code, tokens=5, refilled_at=NOW, day_limit=5000, day_remaining=4321,
+        day_resets_at=NOW + timedelta(hours=6),
+    )  # fmt: skip
+    out = StringIO()
+    call_command("health", stdout=out)
+    assert "Backlog: 2 waiting\n" in out.getvalue()
+    assert "Quota: 4,321 of 5,000 calls left today at Books, division 123456\n" in out.getvalue()
+    out = StringIO()
+    call_command("health", json=True, stdout=out)
+    found = json.loads(out.getvalue())
+    assert found["backlog"] == {"waiting": 2}
+    assert (found["quota"][0]["left"], found["quota"][0]["division"]) == (4321, 123456)
 
 
 def test_the_command_speaks_to_machines_too(well: Shop) -> None:

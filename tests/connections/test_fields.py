@@ -3,6 +3,7 @@ from __future__ import annotations
 import copy
 import pickle
 from threading import Thread
+from typing import Any
 
 import pytest
 from django.core import serializers
@@ -122,6 +123,39 @@ def test_rotation_seals_every_secret_with_the_first_key(row: Connection, setting
     assert raw(row) != before
     settings.SALT_KEY = settings.SALT_KEY[:1]
     assert Connection.objects.get().client_secret.open() == CANARY
+
+
+OLD, NEW = "salt-of-before-01234567", "salt-of-tomorrow-012345"
+# As `rotate_secrets` says: while processes restart one after the other, those of a step and of the next run at once.
+STEPS: tuple[dict[str, Any], ...] = (
+    {"SALT_KEY": [OLD], "SECRET_KEY": OLD * 3, "SECRET_KEY_FALLBACKS": []},
+    {"SALT_KEY": [OLD, NEW], "SECRET_KEY": OLD * 3, "SECRET_KEY_FALLBACKS": [NEW * 3]},
+    {"SALT_KEY": [NEW, OLD], "SECRET_KEY": NEW * 3, "SECRET_KEY_FALLBACKS": [OLD * 3]},
+    {"SALT_KEY": [NEW], "SECRET_KEY": NEW * 3, "SECRET_KEY_FALLBACKS": []},
+)
+
+
+def use(settings: Settings, step: int) -> None:
+    for name, value in STEPS[step].items():
+        setattr(settings, name, value)
+
+
+def test_keys_change_process_by_process_and_none_is_without_its_secrets(db: None, settings: Settings) -> None:
+    use(settings, 0)
+    kept = Connection.objects.create(system="square", label="Kept", client_id="app", client_secret=CANARY)
+    row = Connection.objects.create(system="square", label="Renewed", client_id="app", client_secret=CANARY)
+    for step in range(len(STEPS) - 1):
+        if step == 2:
+            use(settings, 2)
+            call_command("rotate_secrets", verbosity=0)
+        for writer, reader in ((step, step + 1), (step + 1, step)):
+            use(settings, writer)
+            row.client_secret = f"by {writer}"
+            row.save()
+            use(settings, reader)
+            row.refresh_from_db()
+            kept.refresh_from_db()
+            assert (row.client_secret.open(), kept.client_secret.open()) == (f"by {writer}", CANARY)
 
 
 def test_rotation_names_what_no_key_opens_and_leaves_it_alone(row: Connection, settings: Settings) -> None:

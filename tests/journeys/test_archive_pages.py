@@ -6,13 +6,17 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
+from django.core import mail
 from django.test import Client
 from django.urls import reverse
 
 from config.demo import archive as demo
+from connections import clock
 from connections.sandbox.faults import Fault
 from sync import runs
-from sync.models import ArchiveAttestation, ArchivePolicy, ArchiveTable, SyncLane, SyncRun
+from sync.alerts import sending, watching
+from sync.alerts.kinds import Kind
+from sync.models import AlertChannel, ArchiveAttestation, ArchivePolicy, ArchiveTable, SyncLane, SyncRun
 from sync.models.lanes import ARCHIVE
 from tests.connections.sandbox.snowflake_world import pem
 from tests.journeys.archive import Archive, open_archive
@@ -97,3 +101,44 @@ def test_a_paused_archive_goes_on_where_it_was_when_it_is_resumed(browser: Clien
         archive.opened(after=timedelta(0))
     press(browser, archive.lane, "resume")
     assert archive.run().rows_written > 0
+
+
+def test_a_table_that_differs_is_one_mail_and_one_when_both_sides_are_equal_again(archive: Archive) -> None:
+    AlertChannel.objects.create(name="Finance", addresses="anna@example.com", kinds=[Kind.ARCHIVE])
+    archive.book(3)
+    archive.run()
+    code = archive.lane.division.code
+    archive.query(f'UPDATE "transaction_lines" SET "division_id" = 7 WHERE "division_id" = {code}')
+    archive.book(1)
+    archive.run()
+    assert mails() == [f"[Tillbridge] Archive: transaction_lines of {archive.lane.division} differs"]
+    assert "3 rows missing (written 4, there 1)" in mail.outbox[0].body
+    archive.run()
+    assert mails() == [], "nothing was written, so nothing was compared"
+
+    archive.query(f'UPDATE "transaction_lines" SET "division_id" = {code} WHERE "division_id" = 7')
+    archive.book(1)
+    archive.run()
+    assert mails() == []
+    archive.world.timeline.advance(16 * 60)
+    assert mails() == [f"[Tillbridge] Over: Archive: transaction_lines of {archive.lane.division} differs"]
+
+
+def test_an_archive_that_failed_is_told_and_what_has_a_known_cause_is_not(archive: Archive) -> None:
+    AlertChannel.objects.create(name="Finance", addresses="anna@example.com", kinds=[Kind.LANE])
+    archive.world.sandbox.faults.add(Fault("503", "exact", "GET", "*Journals*", times=0))
+    assert archive.attempt().state == "failed"
+    assert mails() == [f"[Tillbridge] Lane {archive.lane} stopped"]
+    archive.world.sandbox.faults.clear()
+    archive.run()
+    assert mails() == []
+    archive.world.timeline.advance(16 * 60)
+    assert mails() == [f"[Tillbridge] Over: Lane {archive.lane} stopped"]
+
+
+def mails() -> list[str]:
+    """Subjects of what is told now."""
+    mail.outbox.clear()
+    watching.look(clock.now())
+    sending.send_due(clock.now())
+    return [message.subject for message in mail.outbox]

@@ -179,7 +179,7 @@ def test_where_nothing_is_missing_the_night_reads_a_few_pages_and_moves_nothing(
 
     sentinel.count(SyncLane.objects.get())
 
-    assert till.calls("square") == before + 2
+    assert till.calls("square") == before + 3
     assert list(FeedCursor.objects.values_list("stream", "read_up_to", "again_from")) == cursors
     assert [(row.at_square, row.held) for row in SourceCount.objects.all()] == [(1, 1)]
 
@@ -197,6 +197,36 @@ def test_a_refund_that_was_missed_is_found_too(till, queue):
 
     assert SyncItem.objects.filter(source_id=refund["id"]).exists()
     assert sentinel.count(SyncLane.objects.get()) == 0
+
+
+def test_a_payout_that_square_listed_weeks_too_late_is_found_and_booked(till):
+    square = till.world.sandbox.square
+    till.sell()
+    till.next_morning()
+    payout = square.pay_out("Amsterdam", at=till.world.timeline.now())
+    square.hide(payout["id"])
+    till.next_morning()
+    till.world.timeline.advance(20 * 24 * HOUR)
+    till.next_morning()
+    square.show(payout["id"])
+    till.next_morning()
+    assert not SyncItem.objects.filter(source_id=payout["id"]).exists(), "older than what a lane reads again"
+
+    assert sentinel.count(SyncLane.objects.get()) == 1
+    row = SourceCount.objects.get(stream="payouts")
+    assert (row.at_square, row.held, row.examples) == (1, 0, [payout["id"]])
+    till.next_morning()
+
+    assert SyncItem.objects.get(source_id=payout["id"]).state == "done"
+    assert till.ledger["1290"] == 2456
+    assert sentinel.count(SyncLane.objects.get()) == 0
+
+
+def test_without_the_right_to_read_payouts_payments_are_counted(till, missed):
+    for token in till.world.sandbox.square.grants.tokens.values():
+        token.scopes = tuple(scope for scope in token.scopes if scope != "PAYOUTS_READ")
+
+    assert sentinel.count(SyncLane.objects.get()) == 1
 
 
 def test_what_lies_before_the_first_reading_is_not_missed(till):
@@ -234,8 +264,8 @@ def test_a_person_has_a_lane_counted_at_once(till, missed, queue, browser):
 
 def test_a_silence_is_one_alert_and_its_end_another_word(habitual):
     habitual.world.timeline.advance(30 * HOUR)
-    tasks.sweep()
-    tasks.sweep()
+    tasks.look()
+    tasks.look()
 
     alert = Alert.objects.get(kind="silence")
     assert "usually silent for 17 hours" in alert.sentence
@@ -244,6 +274,6 @@ def test_a_silence_is_one_alert_and_its_end_another_word(habitual):
     row.save()
     for _ in range(3):
         habitual.world.timeline.advance(20 * 60)
-        tasks.sweep()
+        tasks.look()
     alert.refresh_from_db()
     assert alert.recovered_at is not None

@@ -17,8 +17,9 @@ from connections.fields import DecryptionFailed, SealedTextField, Secret
 
 class Command(BaseCommand):
     help = (
-        "Seal every stored secret with the first SALT_KEY and SECRET_KEY. Put the new key in front of the old one, "
-        "restart all processes, run this, then remove the old key. May be run again at any time."
+        "Seal every stored secret with the first SALT_KEY and SECRET_KEY. Without downtime, restarting one process "
+        "after the other at each step: add the new key behind the old one (SALT_KEY, or SECRET_KEY_FALLBACKS), so that "
+        "all can read it; put it in front; run this; remove the old key. May be run again at any time."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 - Django's signature

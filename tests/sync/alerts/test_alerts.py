@@ -10,13 +10,14 @@ import pytest
 from django.core import mail
 from django.db import IntegrityError, transaction
 
+from audit import seals
 from audit.models import AuditEntry
 from connections.models import CallBudget, Connection, VendorCall
 from mappings.bookkeeping.legs import ProblemKind
 from sync import tasks
 from sync.alerts import conditions, sending, watching
 from sync.alerts.kinds import Kind
-from sync.models import Alert, AlertChannel, AlertLimits, AlertMessage, SyncLane
+from sync.models import Alert, AlertChannel, AlertLimits, AlertMessage
 from tests.pages import NOW, confirm, in_role, text_of
 from tests.till import Shop
 
@@ -42,7 +43,8 @@ def calls(shop: Shop, count: int, *, status: int | None = 500, ago: timedelta = 
 
 
 def look_and_send(now: datetime = NOW) -> list[str]:
-    """What a sweep and a worker do, and the subjects of the mails it sent."""
+    """What a worker does each minute, and the subjects of the mails it sent."""
+    seals.seal(now=now)
     watching.look(now)
     mail.outbox.clear()
     AlertMessage.objects.filter(state="waiting").update(due_at=NOW)
@@ -257,10 +259,9 @@ def test_slack_reads_names_as_they_are() -> None:
     assert sending.slack_text("<Bloem & Co>") == "&lt;Bloem &amp; Co&gt;"
 
 
-def test_the_sweep_looks_and_a_worker_sends(told: AlertChannel, shop: Shop, rung: Callable[[], list[str]]) -> None:
-    SyncLane.objects.update(is_enabled=False)
+def test_the_minute_looks_and_a_worker_sends(told: AlertChannel, shop: Shop, rung: Callable[[], list[str]]) -> None:
     calls(shop, 11)
-    tasks.sweep()
+    tasks.look()
     assert "sync.tasks.send_alerts" in rung()
     assert tasks.send_alerts() == 1
 

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('sync', '0012_archive_in_snowflake'),
+        ('sync', '0014_payouts_counted'),
     ]
 
     operations = [
