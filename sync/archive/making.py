@@ -50,6 +50,7 @@ def ask(copying: Copying, statement: Statement) -> Result:
     """What may be done twice without harm, and is not kept: it has an id of its own each time. The lane stays ours
     while it is waited for. Raises `NoAnswer` when it takes too long.
     """
+    engine.apply(Outcome(), grip=copying.work.grip)  # several slow ones in a row would outlive the lease
     client, pause = copying.snowflake, FIRST_LOOK
     give_up = clock.now() + PATIENCE
     found = client.submit(statement, request_id=str(uuid.uuid4()), tag=f"tillbridge run {copying.work.run.pk}")

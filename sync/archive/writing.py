@@ -109,6 +109,7 @@ def _commit_sending(copying: Copying, batch: ArchiveBatch, statement: Statement)
         Outcome([Move(ArchiveBatch, {"pk": batch.pk}, before, BatchState.SENDING, changes)]), grip=copying.work.grip
     )
     batch.state, batch.attempts, batch.sent_at = BatchState.SENDING, batch.attempts + 1, changes["sent_at"]
+    batch.statement, batch.digest = statement.text, changes["digest"]
 
 
 def _submit(copying: Copying, batch: ArchiveBatch, statement: Statement, *, is_repeat: bool) -> Result | Running:

@@ -39,7 +39,7 @@ def is_empty(row: Connection) -> bool:
     return seen.access_token is None and seen.refresh_token is None and seen.status == Connection.Status.NEW
 
 
-@pytest.mark.accepts("S000-37", "S002-10", "S000-41")
+@pytest.mark.accepts("S000-37", "S002-10", "S000-41", "S003-28")
 def test_an_exact_consent_stores_the_tokens_and_reads_the_divisions(browser: Client, vendors: Vendors) -> None:
     row = vendors.exact(is_connected=False)
     page = come_back(browser, row, decide(set_out(browser, row), "allow"))

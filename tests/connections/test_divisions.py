@@ -161,7 +161,7 @@ def test_a_division_that_is_gone_cannot_be_confirmed(vendors: Vendors) -> None:
         divisions.confirm(division, by="anna")
 
 
-@pytest.mark.accepts("S000-05")
+@pytest.mark.accepts("S000-05", "S003-27")
 def test_each_connection_talks_to_its_own_country_site(vendors: Vendors) -> None:
     dutch, belgian = vendors.exact("NL"), vendors.exact("BE", region="be")
     divisions.discover(dutch)

@@ -53,6 +53,7 @@ def test_a_run_with_nothing_new_makes_one_call_a_list_and_none_to_snowflake(arch
     assert (run.records_changed, run.rows_written) == (0, 0)
 
 
+@pytest.mark.accepts("S003-36", "S003-53")
 def test_what_changed_is_written_once_more_and_nothing_else(archive: Archive) -> None:
     line, *_ = archive.book(5)
     archive.run()
@@ -73,6 +74,7 @@ def test_a_row_version_that_went_up_alone_is_no_news(archive: Archive) -> None:
     assert (run.records_changed, run.rows_written) == (0, 0)
 
 
+@pytest.mark.accepts("S003-54")
 def test_a_deleted_record_gets_a_last_row_and_keeps_its_versions(archive: Archive) -> None:
     line, *_ = archive.book(2)
     archive.run()
@@ -181,6 +183,7 @@ def test_a_full_copy_writes_every_record_with_each_run(archive: Archive) -> None
     assert archive.count("transaction_lines_latest") == 3
 
 
+@pytest.mark.accepts("S003-32")
 def test_a_thousand_rows_cost_little_more_than_a_call(archive: Archive) -> None:
     archive.run()
     archive.book(5000)

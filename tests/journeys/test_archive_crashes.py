@@ -44,6 +44,7 @@ def is_whole(archive: Archive) -> bool:
     return not is_open and not ArchiveAttestation.objects.filter(is_equal=False).exists()
 
 
+@pytest.mark.accepts("S003-37", "S003-47")
 @pytest.mark.parametrize("action", ["drop_after", "drop_before", "500_after", "500_page", "503", "429", "truncate"])
 def test_an_answer_that_is_lost_doubles_nothing_and_loses_nothing(archive: Archive, action: str) -> None:
     archive.book(20)
@@ -54,6 +55,7 @@ def test_an_answer_that_is_lost_doubles_nothing_and_loses_nothing(archive: Archi
     assert is_whole(archive)
 
 
+@pytest.mark.accepts("S003-47")
 def test_a_worker_killed_anywhere_is_followed_by_one_that_ends_its_work(archive: Archive) -> None:
     """At every boundary in turn: before and after what is sent, and what is committed."""
     with dying(0, counts=around_a_write) as counted:

@@ -39,6 +39,7 @@ def page(browser: Client, name: str, *args: object, **query: object) -> str:
     return answer.content.decode()
 
 
+@pytest.mark.accepts("S003-07", "S003-39")
 def test_a_lane_is_added_by_its_form_weekly_and_for_all_divisions(browser: Client, world: World) -> None:
     shop = world.furnish()
     target = demo.connect(world.sandbox, "Archive", pem=pem())

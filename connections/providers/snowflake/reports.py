@@ -95,10 +95,29 @@ STUCK = f"""SELECT {_PLACE}, {field("OrderNumber", WHOLE)} AS "order_number", {f
     {field("AmountDC", MONEY)} AS "amount"
 FROM "sales_orders_latest"
 WHERE {field("Status", WHOLE)} IN (12, 20) AND {DAY.format('"data":OrderDate')} < DATEADD('day', -30, CURRENT_DATE())"""
+# What was ordered longer than a month ago and is not invoiced in full. That a line of an invoice names the line of the
+# order by its ID, and that both amounts have one sign, is what their fields say; a guess until seen.
+_ORDERED = f"""SELECT {_PLACE}, "record_id" AS "line", {field("OrderNumber", WHOLE)} AS "order_number",
+    {field("SupplierName")} AS "supplier", {DAY.format('"data":OrderDate')} AS "ordered_on",
+    {field("AmountDC", MONEY)} AS "amount"
+FROM "purchase_order_lines_latest\""""
+_INVOICED = f"""SELECT {_PLACE}, LOWER({field("PurchaseOrderLine")}) AS "line",
+    SUM({field("AmountDC", MONEY)}) AS "amount"
+FROM "purchase_invoice_lines_latest"
+GROUP BY {_PLACE}, 4"""
+_OF_ORDER = ", ".join(f"o.{quoted(name)}" for name in (*PLACE, "order_number", "supplier"))
+_SAME = " AND ".join(f"i.{quoted(name)} = o.{quoted(name)}" for name in (*PLACE, "line"))
+STUCK_PURCHASES = f"""SELECT {_OF_ORDER}, MIN(o."ordered_on") AS "ordered_on", SUM(o."amount") AS "ordered",
+    SUM(COALESCE(i."amount", 0)) AS "invoiced"
+FROM ({_ORDERED}) o
+LEFT JOIN ({_INVOICED}) i ON {_SAME}
+GROUP BY {_OF_ORDER}
+HAVING MIN(o."ordered_on") < DATEADD('day', -30, CURRENT_DATE()) AND SUM(COALESCE(i."amount", 0)) < SUM(o."amount")"""
 INVOICES = f"""SELECT {_PLACE}, {field("InvoiceNumber", WHOLE)} AS "invoice_number",
     {field("InvoiceToName")} AS "invoice_to", {DAY.format('"data":InvoiceDate')} AS "invoiced_on",
     {field("Currency")} AS "currency", {field("AmountDC", MONEY)} AS "amount"
 FROM "sales_invoices_latest\""""
 READY = (
-    ("gl_reconciliation", GL), ("aged_payables", AGED), ("stuck_orders", STUCK), ("invoices_by_region", INVOICES),
+    ("gl_reconciliation", GL), ("aged_payables", AGED), ("stuck_orders", STUCK),
+    ("stuck_purchase_orders", STUCK_PURCHASES), ("invoices_by_region", INVOICES),
 )  # fmt: skip

@@ -25,14 +25,14 @@ KINDS = {
 
 
 # What DuckDB may keep of the file in memory; it would take four fifths of the machine's.
-MEMORY = "64MB"
+SETTINGS: dict[str, str | int] = {"memory_limit": "100MB", "threads": 1, "preserve_insertion_order": "false"}
 
 
 class Warehouse:
     """In the place of a `SnowflakeClient`. A batch that is there already is not written again, as at Snowflake."""
 
     def __init__(self, file: str) -> None:
-        self.connection = duckdb.connect(file, config={"memory_limit": MEMORY})
+        self.connection = duckdb.connect(file, config=SETTINGS)
         self.connection.execute("CREATE TABLE IF NOT EXISTS _batches (id VARCHAR PRIMARY KEY, rows BIGINT)")
         for entity in ENTITIES:
             self.connection.execute(f'CREATE TABLE IF NOT EXISTS "{entity.name}" ({_columns(entity.table)})')

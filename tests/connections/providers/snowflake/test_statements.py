@@ -184,7 +184,7 @@ def version(record_id: str, text: str, **more: Any) -> str:
     return statements.envelope(record_id, f'{{"v":"{text}"}}', digest=text, **more)
 
 
-@pytest.mark.accepts("S003-22", "S003-23", "S003-36")
+@pytest.mark.accepts("S003-22", "S003-23", "S003-36", "S003-04")
 def test_views_show_the_latest_version_any_instant_and_what_was_deleted(world: SnowflakeWorld) -> None:
     run(world, statements.create(INVOICES))
     for view in statements.views(INVOICES):
