@@ -73,6 +73,7 @@ class AuditEntryAdmin(DetailAdmin):
         return {
             "title": words.say(row.verb)[:1].upper() + words.say(row.verb)[1:],
             "entry": row,
+            "happened": words.say(row.verb),
             "tone": words.tone(row.verb),
             "because": words.TRIGGERS.get(row.trigger, row.trigger),
             "subject_url": adminkit.subject_url(row.subject_type, row.subject_id),

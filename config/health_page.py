@@ -69,7 +69,7 @@ def view(request: HttpRequest) -> HttpResponse:
         "records": list(_records(found)),
         "queue": number(found.queue),
         "budgets": [_budget(row, now) for row in vitals.budgets()],
-        "errors": [(row.endpoint, row.division, number(row.count)) for row in vitals.errors_this_hour(now)],
+        "errors": [(row.endpoint, str(row.division or "–"), number(row.count)) for row in vitals.errors_this_hour(now)],
         "versions": list(_versions()),
         "now": now,
     }
@@ -113,7 +113,7 @@ def _budget(row: CallBudget, now: datetime) -> dict[str, Any]:
     return {
         "connection": row.connection,
         "url": reverse("admin:quota", args=[row.pk]),
-        "division": row.division or "–",
+        "division": str(row.division or "–"),
         "left": number(left),
         "allowed": number(row.day_limit),
         "share": round(100 * left / row.day_limit) if row.day_limit else 0,

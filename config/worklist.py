@@ -96,12 +96,16 @@ def _record_tiles(causes: Sequence[Cause], days: Sequence[health.Day]) -> list[T
     return [
         Tile(
             number(waiting),
-            "records wait for a person",
+            "record waits for a person" if waiting == 1 else "records wait for a person",
             shown.items_url(state="waiting"),
             "wait" if waiting else "good",
         ),
         *([waits] if plans else []),
-        Tile(number(booked), f"records booked, past {len(days)} days", shown.items_url(state="done")),
+        Tile(
+            number(booked),
+            f"record{'' if booked == 1 else 's'} booked, past {len(days)} days",
+            shown.items_url(state="done"),
+        ),
         *_invoice_tiles(health.invoice_leftovers()),
     ]
 
@@ -209,8 +213,10 @@ def _lane(row: LaneHealth) -> dict[str, Any]:
         "last_badge": shown.run_badge(last) if last else "",
         "last_at": local_time(last.finished_at or last.started_at or last.created_at) if last else "",
         "last_url": admin_url(SyncRun, last.pk) if last else "",
-        "waiting": number(row.waiting),
-        "waiting_url": shown.items_url(lane=lane.pk, state="waiting"),
+        "waiting": "" if lane.archives else number(row.waiting),
+        "waiting_url": shown.items_url(lane=lane.pk, state="waiting")
+        if lane.books
+        else list_url(CustomerLink, lane__id__exact=lane.pk),
     }
 
 
@@ -239,7 +245,7 @@ def _why(row: Connection, now: datetime) -> str:
         return "Waits for consent: open it and press 'Give consent'."
     if row.status == Connection.Status.LIVE and row.refresh_expires_at:
         days = max(0, (row.refresh_expires_at - now).days)
-        return f"Its consent ends in {days} days if nobody acts. Give consent again."
+        return f"Its consent ends in {days} day{'' if days == 1 else 's'} if nobody acts. Give consent again."
     return f"It {row.get_status_display()}."
 
 
@@ -309,10 +315,13 @@ def _divisions() -> list[Notice]:
 def _undecided() -> list[Notice]:
     found = health.undecided()
     chosen = {"status__exact": Decision.CONFLICT.value}
-    rows = ((found.accounts, "GL mappings", GLMapping), (found.customers, "customer mappings", CustomerMapping))
+    rows = ((found.accounts, "GL mapping", GLMapping), (found.customers, "customer mapping", CustomerMapping))
     return [
         Notice(
-            f"{number(count)} {name} in conflict", "Choose one of the candidates.", list_url(model, **chosen), "wait"
+            f"{number(count)} {name}{'' if count == 1 else 's'} in conflict",
+            "Choose one of the candidates.",
+            list_url(model, **chosen),
+            "wait",
         )
         for count, name, model in rows
         if count
@@ -321,21 +330,30 @@ def _undecided() -> list[Notice]:
 
 def _proposed() -> list[Notice]:
     count = ProposedChange.objects.filter(state=ProposedChange.State.WAITING).count()
-    url, todo = list_url(ProposedChange, state__exact="waiting"), "They count once somebody else has approved them."
-    return [Notice(f"{number(count)} changes of mappings are proposed", todo, url, "wait")] if count else []
+    if not count:
+        return []
+    url = list_url(ProposedChange, state__exact="waiting")
+    title = "1 change of a mapping is proposed" if count == 1 else f"{number(count)} changes of mappings are proposed"
+    return [Notice(title, "What is proposed counts once somebody else has approved it.", url, "wait")]
 
 
 def _customers() -> list[Notice]:
     """Customers that both sides changed, or that one side does not take."""
     words = {
-        "conflict": ("in conflict", "Both sides changed them: choose."),
-        "waiting": ("wait", "A side does not take what the other holds; each says which field."),
-        "shared": ("share an account", "Say which one leads."),
+        "conflict": ("customer in conflict", "customers in conflict", "Both sides changed the same field: choose."),
+        "waiting": ("customer waits", "customers wait",
+                    "One side does not take what the other holds; its page says which field."),
+        "shared": ("customer shares an account", "customers share an account", "Say which one leads."),
     }  # fmt: skip
     found = health.customers_to_look_at()
     return [
-        Notice(f"{number(found[state])} customers {told}", todo, list_url(CustomerLink, state=state), "wait")
-        for state, (told, todo) in words.items()
+        Notice(
+            f"{number(found[state])} {one if found[state] == 1 else many}",
+            todo,
+            list_url(CustomerLink, state=state),
+            "wait",
+        )
+        for state, (one, many, todo) in words.items()
         if state in found
     ]
 

@@ -377,12 +377,12 @@ class ConnectionAdmin(SnowflakePart, BackOfficeAdmin):
 
 @admin.register(Division)
 class DivisionAdmin(ReadOnlyAdmin):
-    list_display = ("code", "name", "registration_number", "currency", "connection", "use", "read")
+    list_display = ("code_shown", "name", "registration_number", "currency", "connection", "use", "read")
     list_filter = ("is_pinned", "is_active")
     list_select_related = ("connection",)
     search_fields = ("code", "name")
     fields = (
-        "connection", "code", "name", "registration_number", "vat_number", "currency", "country", "use",
+        "connection", "code_shown", "name", "registration_number", "vat_number", "currency", "country", "use",
         "pinned_name", "pinned_registration_number", "held_reason", "read",
     )  # fmt: skip
     empty = "No divisions yet. Connect Exact Online and give consent; its divisions then appear here."
@@ -405,6 +405,11 @@ class DivisionAdmin(ReadOnlyAdmin):
             applies=lambda row: row.is_pinned,
         ),
     )  # fmt: skip
+
+    @admin.display(description="division", ordering="code")
+    def code_shown(self, row: Division) -> str:
+        """Without the commas of a number."""
+        return str(row.code)
 
     @admin.display(description="use", ordering="is_pinned")
     def use(self, row: Division) -> SafeString:
@@ -441,21 +446,33 @@ class VendorCallAdmin(ReadOnlyAdmin):
         "connection",
         "operation",
         "method",
-        "division",
+        "division_code",
         "outcome",
         "duration_ms",
         "trigger",
-        "run_id",
+        "run",
     )
     list_filter = (
         adminkit.range_filter("at", "time"), SystemFilter, adminkit.exact_filter("run_id", "run"),
         adminkit.exact_filter("connection", "connection"),
+    )  # fmt: skip
+    fields = (
+        "when", "connection", "system", "operation", "method", "division_code", "status", "failure", "duration_ms",
+        "trigger", "run", "request_id",
     )  # fmt: skip
     list_select_related = ("connection",)
     exact_search = ("request_id",)
     search_help_text = "Exact request id"
     sortable_by = ()
     empty = "No call has left the building yet."
+
+    @admin.display(description="division")
+    def division_code(self, row: VendorCall) -> str:
+        return str(row.division or "")
+
+    @admin.display(description="run")
+    def run(self, row: VendorCall) -> SafeString | str:
+        return adminkit.link(adminkit.subject_url("run", row.run_id), str(row.run_id or ""))
 
     @admin.display(description="time")
     def when(self, row: VendorCall) -> SafeString:

@@ -81,16 +81,21 @@ def renew_key(request: HttpRequest, rows: QuerySet[Connection], reason: str) -> 
     return Outcome(done=len(rows))
 
 
+def _has_webhooks(row: Connection) -> bool:
+    return row.system != Connection.System.SNOWFLAKE
+
+
 ACTIONS = (
     ConfirmedAction(
         name="subscribe", label="Subscribe to webhooks", permission=AUTHORISE, run=subscribe, on_list=False,
         explains="The vendor tells us what changed, at the address shown on the page. Lanes then look within two "
         "minutes instead of at their next turn; nothing is ever booked from what a webhook says.",
-        done="subscribed", reversible="Yes: remove the subscription on its list.",
+        done="subscribed", reversible="Yes: remove the subscription on its list.", applies=_has_webhooks,
     ),
     ConfirmedAction(
         name="read-subscriptions", label="Read subscriptions", permission=AUTHORISE, run=read_again, on_list=False,
         confirms=False, explains="Asks the vendor which subscriptions there are.", done="read",
+        applies=_has_webhooks,
     ),
     ConfirmedAction(
         name="renew-key", label="New signature key", permission=AUTHORISE, run=renew_key, on_list=False,

@@ -25,7 +25,7 @@ class CaseForm(forms.Form):
 
     division = forms.ModelChoiceField(Division.objects.filter(is_pinned=True))
     role = forms.ChoiceField(choices=[(role.value, role.words) for role in Role])
-    on = forms.DateField(label="Day", widget=forms.DateInput(attrs={"type": "date"}))
+    on = forms.DateField(label="Day", widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}))
     tax_name = forms.CharField(required=False, help_text="As it is called in Square.")
     tax_rate = forms.DecimalField(required=False, label="Tax rate %", max_digits=7, decimal_places=4)
     tender = forms.CharField(required=False, help_text="CARD, CASH, GIFT_CARD, EXTERNAL:CHECK")

@@ -25,7 +25,7 @@ CHANGED = "What could be proposed has changed since you looked. Please look agai
 
 class SetUpForm(forms.Form):
     division = forms.ModelChoiceField(Division.objects.filter(is_pinned=True))
-    since = forms.DateField(label="Counts from", widget=forms.DateInput(attrs={"type": "date"}))
+    since = forms.DateField(label="Counts from", widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}))
 
     def proposed(self) -> Proposed:
         return express.propose(self.cleaned_data["division"])

@@ -13,6 +13,8 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from django.db import models, transaction
+from django.db.models import DateTimeField, F, Value
+from django.db.models.functions import Coalesce
 
 from audit import trail
 from audit.trail import Fact
@@ -136,7 +138,9 @@ def show_least_advanced(item_ids: set[int], *, at: datetime) -> list[Fact]:
             if item.state != target[0]:
                 facts.append(item_fact(item, target[0], problem=target[3]))
     for (state, kind, subject, sentence), ids in targets.items():
-        waiting = {"waiting_since": at} if state is ItemState.WAITING else {"waiting_since": None}
+        # It waits since it began to: a look that finds it waiting still is no new beginning.
+        since = Coalesce(F("waiting_since"), Value(at), output_field=DateTimeField())
+        waiting = {"waiting_since": since if state is ItemState.WAITING else None}
         SyncItem.objects.filter(pk__in=ids).update(
             state=state, problem_kind=kind, problem_subject=subject, problem=sentence, changed_at=at, **waiting
         )

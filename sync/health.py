@@ -19,7 +19,7 @@ from sync.lifecycle import BatchState, ItemState, LinkState, PostingState, RunSt
 from sync.models import Beat, CustomerLink, LaneLocation, Posting, SourceCount, SyncItem, SyncLane, SyncRun
 from sync.models.archive import ArchiveBatch, ArchiveTable
 from sync.models.invoices import InvoiceStanding
-from sync.models.lanes import ARCHIVE, BOOKING
+from sync.models.lanes import ARCHIVE, BOOKING, CUSTOMERS
 
 WORKER = "worker"
 # A beat comes each minute; after this long without one nobody is working.
@@ -72,10 +72,13 @@ def invoice_leftovers() -> int:
     return InvoiceStanding.objects.filter(why__in=LEFTOVERS).count()
 
 
+# Of a customer that is kept in step: a person has to look.
+TO_LOOK_AT = (LinkState.CONFLICT, LinkState.WAITING, LinkState.SHARED)
+
+
 def customers_to_look_at() -> dict[str, int]:
     """Customers that are not in step and wait for a person, by state."""
-    wanted = (LinkState.CONFLICT, LinkState.WAITING, LinkState.SHARED)
-    rows = CustomerLink.objects.filter(state__in=wanted).order_by().values_list("state")
+    rows = CustomerLink.objects.filter(state__in=TO_LOOK_AT).order_by().values_list("state")
     return dict(rows.annotate(count=Count("pk")))
 
 
@@ -154,7 +157,9 @@ def doubts() -> list[Doubt]:
 
 @dataclass(frozen=True, slots=True)
 class LaneHealth:
-    """`troubles`: what the lane books on that is blocked or gone in Exact, in words."""
+    """`waiting`: records, or customers, that need somebody or something. `troubles`: what the lane books on that is
+    blocked or gone in Exact, in words.
+    """
 
     lane: SyncLane
     last: SyncRun | None
@@ -174,6 +179,10 @@ def lanes() -> list[LaneHealth]:
         SyncItem.objects.filter(state=ItemState.WAITING).order_by().values_list("lane").annotate(count=Count("pk"))
     )
     count_of, told = dict(waiting), soundness.of_lanes(rows)
+    # A lane keeps records or customers, never both.
+    if any(lane.flow == CUSTOMERS for lane in rows):
+        customers = CustomerLink.objects.filter(state__in=TO_LOOK_AT).order_by().values_list("lane")
+        count_of |= dict(customers.annotate(count=Count("pk")))
     return [
         LaneHealth(lane, last.get(lane.last_run_id), count_of.get(lane.pk, 0), tuple(told.get(lane.pk, ())))
         for lane in rows

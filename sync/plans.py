@@ -197,7 +197,8 @@ def finish(work: Work) -> tuple[RunState, str]:
         _supersede(work, run)
     if not plan.entries:
         return RunState.DONE, "There is nothing to book, and so nothing to plan."
-    return RunState.PLANNED, f"Planned {plan.entries} entries; none is booked before the plan is approved."
+    planned = "1 entry; it is not" if plan.entries == 1 else f"{plan.entries} entries; none is"
+    return RunState.PLANNED, f"Planned {planned} booked before the plan is approved."
 
 
 def _supersede(work: Work, run: SyncRun) -> None:

@@ -274,8 +274,9 @@ class _Storing:
                 "waiting_since": self.item.waiting_since or clock.now(),
             }  # fmt: skip
         else:
-            changes = {"problem_kind": "", "problem_subject": "", "problem": "", "waiting_since": None}
-            changes["to_correct"] = False
+            still = any(plan.problem for _, plan in self.resolution.legs)
+            changes = {"problem_kind": "", "problem_subject": "", "problem": "", "to_correct": False}
+            changes["waiting_since"] = self.item.waiting_since if still else None
         if problem or any(plan.problem for _, plan in self.resolution.legs):
             self.work.run.records_waiting += 1
         after = ItemState.WAITING if problem else ItemState.RESOLVED

@@ -113,7 +113,8 @@ def _store(
 ) -> None:
     tally = plans.tally_of(rows)
     run.entries_planned = tally.entries
-    run.sentence = f"Planned {tally.entries} reversing entries; none is booked before the plan is approved."
+    planned = "1 reversing entry; it is not" if tally.entries == 1 else f"{tally.entries} reversing entries; none is"
+    run.sentence = f"Planned {planned} booked before the plan is approved."
     with transaction.atomic():
         run.save()
         insert(rows)

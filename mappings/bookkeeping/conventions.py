@@ -56,6 +56,10 @@ class GiftCards(StrEnum):
     SINGLE_PURPOSE = "single_purpose"
 
 
+# What is no word with its underscore taken out.
+CALLED = {"fee_vat": "VAT on fees:"}
+
+
 @dataclass(frozen=True, slots=True)
 class Conventions:
     """What one division has chosen, from `since` on; without a `since`: the defaults, chosen by nobody."""
@@ -71,7 +75,7 @@ class Conventions:
         """'tips kept since 2026-01-01', 'tips payable by default': what an entry says of the choice it follows."""
         chosen = str(getattr(self, name)).replace("_", " ")
         when = f"since {self.since}" if self.since else "by default"
-        return f"{name.replace('_', ' ')} {chosen} {when}"
+        return f"{CALLED.get(name, name.replace('_', ' '))} {chosen} {when}"
 
 
 CHOICES: Mapping[str, type[StrEnum]] = {

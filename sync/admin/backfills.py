@@ -30,6 +30,7 @@ from audit.trail import Fact
 from connections import clock
 from sync import backfill
 from sync.admin import shown
+from sync.admin.lane_choice import BookingLanes
 from sync.admin.verbs import by
 from sync.models import Backfill, SyncRun
 
@@ -140,7 +141,7 @@ class BackfillAdmin(BackOfficeAdmin):
     form = BackfillForm
     confirmed_actions = VERBS
     list_display = ("days", "lane", "state_shown", "records_read", "records_changed", "due_at", "requested_by")
-    list_filter = ("state", "lane")
+    list_filter = ("state", ("lane", BookingLanes))
     list_select_related = ("lane__division__connection",)
     sortable_by = ()
     asked = ("lane", "begins", "ends", "from_hour", "to_hour", "batch_size", "reason")

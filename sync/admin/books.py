@@ -26,6 +26,7 @@ from audit.adminkit import (
 )
 from connections import clock
 from sync.admin import shown, timeline
+from sync.admin.lane_choice import BookingLanes
 from sync.admin.verbs import by
 from sync.books_proof import keeping, making
 from sync.books_proof.kinds import MEANINGS, TITLES, Kind
@@ -181,7 +182,7 @@ class BooksProofAdmin(DetailAdmin):
     detail_template = "admin/sync/books.html"
     list_display = ("month", "lane", "state", "legs_in_one", "entries_equal", "found_shown", "looked")
     list_display_links = ("month",)
-    list_filter = ("lane", ProvenFilter)
+    list_filter = (("lane", BookingLanes), ProvenFilter)
     list_select_related = ("lane",)
     sortable_by = ()
     introduction = (

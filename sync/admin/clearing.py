@@ -31,6 +31,7 @@ from connections import clock, money
 from mappings.bookkeeping.proof import Difference, DifferenceKind, Proof
 from sync import clearing_proof, suspense
 from sync.admin import shown
+from sync.admin.lane_choice import AsksBookingLane, BookingLanes
 from sync.admin.verbs import DISMISS, RUN, by, tallied
 from sync.models import SyncItem, SyncLane
 from sync.models.clearing import ClearingOpening, ClearingProof
@@ -112,7 +113,7 @@ class ClearingProofAdmin(DetailAdmin):
     detail_template = "admin/sync/clearing.html"
     list_display = ("day_shown", "lane", "verdict", "books", "in_exact", "at_square", "looked")
     list_display_links = ("day_shown",)
-    list_filter = ("lane", ProvenFilter)
+    list_filter = (("lane", BookingLanes), ProvenFilter)
     list_select_related = ("lane",)
     sortable_by = ()
     introduction = (
@@ -242,7 +243,9 @@ class OpeningForm(_Form):
         cleaned = super().clean() or {}
         lane, day = cleaned.get("lane"), cleaned.get("day")
         if lane and day and day != lane.go_live:
-            self.add_error("day", f"The books of this lane begin on {lane.go_live}: state the balance of that morning.")
+            self.add_error(
+                "day", f"The books of this lane begin on {lane.go_live:%-d %b %Y}: state the balance of that morning."
+            )
         self._check_amount(cleaned.get("currency", ""), cleaned.get("stated"))
         return cleaned
 
@@ -257,13 +260,13 @@ class OpeningForm(_Form):
 
 
 @admin.register(ClearingOpening)
-class ClearingOpeningAdmin(BackOfficeAdmin):
+class ClearingOpeningAdmin(AsksBookingLane, BackOfficeAdmin):
     """Stated once and never changed: a better figure is a new statement, and the newest counts."""
 
     form = OpeningForm
     list_display = ("lane", "currency", "day", "amount_shown", "stated_by", "stated_on")
     readonly_fields = ("amount_shown", "stated_by", "stated_on")
-    list_filter = ("lane",)
+    list_filter = (("lane", BookingLanes),)
     list_select_related = ("lane",)
     introduction = (
         "What Square owed when a lane went live, as somebody stated it. The newest of a lane and currency counts."

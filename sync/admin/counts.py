@@ -10,6 +10,7 @@ from django_q.tasks import async_task
 
 from audit import adminkit
 from audit.adminkit import ChoiceFilter, ConfirmedAction, Outcome, ReadOnlyAdmin, badge, local_time, number
+from sync.admin.lane_choice import BookingLanes
 from sync.models import SourceCount, SyncLane
 
 
@@ -27,7 +28,7 @@ class MissingFilter(ChoiceFilter):
 @admin.register(SourceCount)
 class SourceCountAdmin(ReadOnlyAdmin):
     list_display = ("day", "lane", "stream", "at_square", "held", "missing_shown", "filled", "counted")
-    list_filter = (MissingFilter, "lane", adminkit.range_filter("day", "day", holds_moments=False))
+    list_filter = (MissingFilter, ("lane", BookingLanes), adminkit.range_filter("day", "day", holds_moments=False))
     list_select_related = ("lane",)
     sortable_by = ()
     fields = ("lane", "stream", "day", "at_square", "held", "missing_shown", "examples_shown", "filled", "counted")
@@ -62,4 +63,5 @@ def count(request: HttpRequest, rows: QuerySet[SyncLane], reason: str) -> Outcom
 LANE_VERB = ConfirmedAction(
     name="count", label="Count at Square", permission="sync.run_synclane", confirms=False, run=count, done="counted",
     explains="Lists what Square changed in the last seven days once more, and reads again what is missing here.",
+    applies=lambda lane: lane.books,
 )  # fmt: skip

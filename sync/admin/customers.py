@@ -20,6 +20,7 @@ from mappings.customers.fields import ADDRESS_PARTS, OF_ACCOUNT, WORDS, Field, V
 from mappings.models import CustomerMapping, DebtorAccount
 from sync.actions import Impossible
 from sync.admin import timeline
+from sync.admin.lane_choice import CustomerLanes
 from sync.admin.verbs import by, tallied
 from sync.customers import deciding, holding
 from sync.engine import Overtaken
@@ -148,7 +149,7 @@ class CustomerLinkAdmin(DetailAdmin):
     detail_template = "admin/sync/customer.html"
     list_display = ("shown", "account", "state_shown", "matter", "in_step")
     list_display_links = ("shown",)
-    list_filter = (StateFilter, "lane")
+    list_filter = (StateFilter, ("lane", CustomerLanes))
     list_select_related = ("debtor", "lane")
     search_fields = ("square_id__exact", "name__istartswith", "debtor__code__exact")
     search_help_text = "Square customer id, beginning of the name, or code of the Exact account"
@@ -263,7 +264,7 @@ def _inputs(field: Field, square: Value) -> list[tuple[str, str, str]]:
 class CustomerCreationAdmin(ReadOnlyAdmin):
     list_display = ("shown", "state_shown", "sentence", "remote_id", "changed", "lane")
     list_display_links = None
-    list_filter = ("state", "lane")
+    list_filter = ("state", ("lane", CustomerLanes))
     list_select_related = ("mapping", "lane")
     search_fields = ("reference__exact", "mapping__square_customer_id__exact")
     search_help_text = "Reference (the account's search code in Exact), or Square customer id"

@@ -15,6 +15,7 @@ from audit.adminkit import ReadOnlyAdmin, admin_url, badge, link, local_time
 from connections import clock
 from mappings.bookkeeping.legs import LegKind
 from sync.admin import shown
+from sync.admin.lane_choice import BookingLanes
 from sync.lifecycle import STANDING, LegState
 from sync.models import Deposit, Leg, SyncItem
 
@@ -25,7 +26,7 @@ LONG = 90  # days after which somebody should ask what became of the order
 class DepositAdmin(ReadOnlyAdmin):
     list_display = ("received", "days", "money", "given_back", "order_state", "location", "record", "lane")
     list_display_links = None
-    list_filter = ("lane", "location")
+    list_filter = (("lane", BookingLanes), "location")
     list_select_related = ("location", "lane", "item")
     exact_search = ("order_id",)
     search_help_text = "Square order id, the whole of it"

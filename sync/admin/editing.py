@@ -20,6 +20,7 @@ from mappings.models import GLMapping, TenderJournal
 from sync import edits
 from sync.actions import Impossible
 from sync.admin import shown
+from sync.admin.lane_choice import BookingLanes
 from sync.lifecycle import STANDING_EDITS, EditState
 from sync.models import ItemEdit, SyncItem, SyncLane
 
@@ -210,7 +211,7 @@ class ItemEditAdmin(DetailAdmin):
     detail_template = "admin/sync/edit.html"
     list_display = ("record", "money", "state_shown", "edited", "decided", "reason")
     list_display_links = ("record",)
-    list_filter = ("state", "item__lane")
+    list_filter = ("state", ("item__lane", BookingLanes))
     list_select_related = ("item",)
     introduction = "What people say of records in Square's stead. Square's own record is kept as it came."
     empty = (

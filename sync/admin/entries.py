@@ -25,6 +25,7 @@ from audit.models import AuditEntry
 from mappings.bookkeeping import explanation
 from sync import corrections
 from sync.admin import conventions, currencies, legs, naming, shown, timeline
+from sync.admin.lane_choice import BookingLanes
 from sync.admin.saleslists import SalesListPages, facts_of
 from sync.admin.verbs import POSTING_VERBS, stake_of
 from sync.legs import plan_of
@@ -55,7 +56,7 @@ class PostingAdmin(SalesListPages, DetailAdmin):
         "what",
     )
     list_filter = (
-        "state", "document", "lane", range_filter("date", "entry date", holds_moments=False),
+        "state", "document", ("lane", BookingLanes), range_filter("date", "entry date", holds_moments=False),
         exact_filter("run_id", "run"),
     )  # fmt: skip
     exact_search = ("reference", "remote_id", entries_with_number)
@@ -69,7 +70,10 @@ class PostingAdmin(SalesListPages, DetailAdmin):
         return rows.defer("body") if is_list else rows.select_related("lane", "division", "corrects")
 
     def stake(self, rows: QuerySet[Any]) -> Sequence[tuple[str, Any]]:
-        return stake_of(rows, total="total")
+        """Of one entry what its page says: one that only passes through its journal comes to nothing."""
+        money, *others = stake_of(rows, total="total")
+        only = list(rows.defer("body")[:2])
+        return [("Money", shown.entry_money(only[0])) if len(only) == 1 else money, *others]
 
     @admin.display(description="date")
     def day(self, posting: Posting) -> SafeString:
@@ -137,7 +141,7 @@ def _legs(posting: Posting) -> list[dict[str, Any]]:
     rows = posting.legs.select_related("item").defer("item__payload").order_by("id")[:MOST_LEGS]
     return [
         {
-            "item": link(admin_url(SyncItem, leg.item_id), leg.item.receipt_number or leg.item.source_id),
+            "item": link(admin_url(SyncItem, leg.item_id), shown.name_of(leg.item)),
             "kind": leg.get_kind_display(),
             "reference": leg.reference,
             "date": local_time(leg.date),

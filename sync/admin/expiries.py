@@ -19,6 +19,7 @@ from connections import clock
 from connections.money import to_minor
 from sync import engine
 from sync.admin import shown
+from sync.admin.lane_choice import AsksBookingLane
 from sync.engine import Outcome
 from sync.flows import records
 from sync.flows.expiries import KIND
@@ -73,7 +74,7 @@ class ExpiryForm(_Form):
 
 
 @admin.register(Expiry)
-class ExpiryAdmin(BackOfficeAdmin):
+class ExpiryAdmin(AsksBookingLane, BackOfficeAdmin):
     form = ExpiryForm
     list_display = ("on", "money", "location", "lane", "record", "decided_by")
     list_select_related = ("lane", "location", "item")

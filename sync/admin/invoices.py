@@ -24,6 +24,7 @@ from mappings.bookkeeping.legs import LegKind
 from mappings.bookkeeping.open_terms import LEFTOVERS, OPEN, Why
 from sync import invoice_actions
 from sync.admin import shown, timeline
+from sync.admin.lane_choice import BookingLanes
 from sync.admin.verbs import REPLAY_ITEMS, by, tallied
 from sync.lifecycle import LegState
 from sync.models import Leg, Posting, SyncItem, SyncLane
@@ -98,7 +99,7 @@ class InvoiceAdmin(DetailAdmin):
     )  # fmt: skip
     list_filter = (
         StandsFilter,
-        "lane",
+        ("lane", BookingLanes),
         exact_filter("status", "Square status"),
         exact_filter("customer_id", "customer"),
     )
@@ -198,11 +199,11 @@ class InvoiceAdmin(DetailAdmin):
         yield "Booked", self.booked(row)
         yield "Open in Exact", self.open_shown(row)
         yield "Exact's open terms seen", local_time(row.listed_at) if row.listed_at else ""
-        yield "Canceled", local_time(row.canceled_on) if row.canceled_on else ""
+        yield "Cancelled", local_time(row.canceled_on) if row.canceled_on else ""
 
 
 def _words(status: str) -> str:
-    return status.replace("_", " ").lower()
+    return status.replace("_", " ").lower().replace("canceled", "cancelled")
 
 
 def _record(item: Any) -> Mapping[str, Any]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.views.main import ChangeList
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from django.core.exceptions import PermissionDenied
@@ -127,7 +128,7 @@ ACKNOWLEDGE = ConfirmedAction(
 class WorkForm(forms.Form):
     owner = forms.ChoiceField(required=False, label="Who looks after it")
     ignored_until = forms.DateField(
-        required=False, label="Ignore until", widget=forms.DateInput(attrs={"type": "date"}),
+        required=False, label="Ignore until", widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
         help_text="It leaves the work list until that day. Its records go on waiting.",
     )  # fmt: skip
     note = forms.CharField(required=False, widget=forms.Textarea(attrs={"rows": 3}), help_text="For your colleagues.")
@@ -162,12 +163,30 @@ class StandingFilter(ChoiceFilter):
         ("all", "all"),
     )  # fmt: skip
 
+    def choices(self, changelist: ChangeList) -> Iterator[Any]:
+        """Without a choice the list is not the whole."""
+        first, *others = super().choices(changelist)
+        yield {**first, "display": "open or acknowledged"}
+        yield from others
+
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:  # noqa: ARG002
         chosen = self.value()
         if chosen == "all":
             return queryset
         states = [chosen] if chosen else [Issue.State.OPEN, Issue.State.ACKNOWLEDGED]
         return queryset.filter(state__in=states)
+
+
+class IssueList(ChangeList):
+    """The rows of one page call a customer by its name, as the work list does."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        rows: list[Any] = list(self.result_list)
+        known = naming.names([(row.kind, row.subject) for row in rows], with_locations=False)
+        for row in rows:
+            row.told = known.read(title_of(row))
+        self.result_list = rows
 
 
 @admin.register(Issue)
@@ -186,7 +205,7 @@ class IssueAdmin(DetailAdmin):
 
     @admin.display(description="cause")
     def cause(self, row: Issue) -> str:
-        return title_of(row)
+        return str(getattr(row, "told", "")) or title_of(row)
 
     @admin.display(description="state")
     def state_shown(self, row: Issue) -> SafeString:
@@ -210,6 +229,9 @@ class IssueAdmin(DetailAdmin):
 
     def describe(self, row: Issue) -> str:
         return title_of(row)
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:  # noqa: ARG002
+        return IssueList
 
     # --- one issue -------------------------------------------------------------------------------
     def get_urls(self) -> list[URLPattern]:

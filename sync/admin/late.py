@@ -23,6 +23,7 @@ from audit.trail import Fact
 from connections import clock
 from sync import late
 from sync.admin import shown
+from sync.admin.lane_choice import BookingLanes
 from sync.calendar_months import month_before, next_month
 from sync.legs import plan_of
 from sync.models import LateArrival, Posting, SyncItem
@@ -50,7 +51,7 @@ class MonthFilter(ChoiceFilter):
 class LateArrivalAdmin(ReadOnlyAdmin):
     list_display = ("own_day", "booked_on", "why", "record", "leg", "money", "entry", "state_shown", "lane", "location")
     list_display_links = None
-    list_filter = (MonthFilter, "lane")
+    list_filter = (MonthFilter, ("lane", BookingLanes))
     list_select_related = ("item", "posting", "lane", "location")
     change_list_template = "admin/sync/late.html"
     sortable_by = ()

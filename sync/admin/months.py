@@ -26,6 +26,7 @@ from audit.adminkit import (
 )
 from connections import clock
 from sync.admin import naming, reconciled, timeline
+from sync.admin.lane_choice import BookingLanes
 from sync.admin.verbs import by, each
 from sync.models import SyncLane
 from sync.models.lanes import BOOKING
@@ -157,7 +158,7 @@ class MonthAdmin(DetailAdmin):
     confirmed_actions = MONTH_VERBS
     detail_template = "admin/sync/month.html"
     list_display = ("month", "lane", "state", "left", "signed_off", "compared")
-    list_filter = ("lane", GreenFilter)
+    list_filter = (("lane", BookingLanes), GreenFilter)
     list_select_related = ("lane__division", "reconciliation")
     sortable_by = ()
     introduction = (
@@ -216,7 +217,7 @@ class ReconciliationAdmin(DetailAdmin):
     confirmed_actions = (COMPARE_VERB,)
     detail_template = "admin/sync/reconciliation.html"
     list_display = ("period", "lane", "state", "findings", "made", "made_by")
-    list_filter = ("lane",)
+    list_filter = (("lane", BookingLanes),)
     list_select_related = ("lane",)
     sortable_by = ()
     introduction = (

@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString
 
 from audit.adminkit import ReadOnlyAdmin, admin_url, badge, exact_filter, link, local_time, range_filter
 from sync.admin import shown
+from sync.admin.lane_choice import BookingLanes
 from sync.flows.orders import KIND
 from sync.lifecycle import ItemState
 from sync.models import ExactOrder, OrderRecord, SyncItem
@@ -26,7 +27,8 @@ class OrderRecordAdmin(ReadOnlyAdmin):
     list_display = ("order", "placed", "money", "in_square", "in_exact", "exact_state", "state_shown", "what")
     list_display_links = None
     list_filter = (
-        "state", "lane", "location", exact_filter("customer_id", "customer"), range_filter("took_place_at", "placed"),
+        "state", ("lane", BookingLanes), "location", exact_filter("customer_id", "customer"),
+        range_filter("took_place_at", "placed"),
     )  # fmt: skip
     list_select_related = ("location", "exact_order")
     exact_search = ("source_id",)

@@ -20,6 +20,7 @@ from mappings.bookkeeping.edit import KINDS
 from mappings.bookkeeping.legs import LegPlan
 from sync import actions, edits
 from sync.admin import editing, legs, naming, shown, square, steps, timeline
+from sync.admin.lane_choice import BookingLanes
 from sync.admin.verbs import ITEM_VERBS, stake_of
 from sync.legs import plan_of
 from sync.lifecycle import EditState, ItemState
@@ -59,7 +60,7 @@ class SyncItemAdmin(DetailAdmin):
     list_display = ("took", "receipt", "money", "state_shown", "what", "tender", "location", "square_id")
     list_display_links = ("took", "receipt")
     list_filter = (
-        "state", "kind", "problem_kind", exact_filter("problem_subject", "cause"), "lane",
+        "state", "kind", "problem_kind", exact_filter("problem_subject", "cause"), ("lane", BookingLanes),
         "location", range_filter("took_place_at", "time"),
         exact_filter("local_day", "day"),
     )  # fmt: skip

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.utils import timezone
+from django.utils.formats import date_format
+
 from audit.adminkit import admin_url, number
 from audit.models import AuditEntry
 from mappings.models import GLMapping
@@ -87,8 +90,8 @@ def _who(row: AuditEntry) -> str:
 
 def _read(item: SyncItem, trail: _Trail) -> Step:
     told = trail.told(item.source_id, "item.extracted", "item.changed") or {"at": item.created_at}
-    version = f"as Square changed it {item.source_updated_at:%Y-%m-%d %H:%M:%S} UTC"
-    return Step("Read from Square", DONE, version, item.source_id, **told)
+    changed = date_format(timezone.localtime(item.source_updated_at), "j M Y H:i:s")
+    return Step("Read from Square", DONE, f"as Square changed it {changed}", item.source_id, **told)
 
 
 def _worked_out(item: SyncItem, legs: Sequence[Leg], trail: _Trail) -> Step:

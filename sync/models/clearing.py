@@ -21,7 +21,7 @@ class ClearingOpening(models.Model):
         ordering = ["lane", "currency", "-id"]
 
     def __str__(self) -> str:
-        return f"{self.lane}, {self.currency} on {self.day}"
+        return f"{self.lane}, {self.currency} on {self.day.day} {self.day:%b %Y}"
 
 
 class ClearingProof(models.Model):

@@ -33,7 +33,7 @@ class SourceCount(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.stream} of {self.day}, {self.lane}"
+        return f"{self.stream} of {self.day.day} {self.day:%b %Y}, {self.lane}"
 
     @property
     def missing(self) -> int:

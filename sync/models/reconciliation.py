@@ -41,7 +41,7 @@ class Reconciliation(models.Model):
         permissions = [("reconcile_reconciliation", "Can compare a period anew")]
 
     def __str__(self) -> str:
-        return f"{self.lane}, {self.begin} to {self.end}"
+        return f"{self.lane}, {self.begin.day} {self.begin:%b %Y} to {self.end.day} {self.end:%b %Y}"
 
     @property
     def is_clean(self) -> bool:

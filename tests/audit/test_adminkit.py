@@ -113,8 +113,8 @@ def test_a_range_of_days_counts_in_the_readers_zone(
 
 def test_a_filter_set_by_a_link_is_shown_and_can_be_let_go(shop: Shop, anna: Client) -> None:
     shop.tell(Fact("run.done", "run", 1, "one", "PAY1"), Fact("run.done", "run", 2, "two", "PAY2"))
-    assert "By source" in text_of(anna.get(LIST, {"source": "PAY1"}))
-    assert "By source" not in text_of(anna.get(LIST))
+    assert "Source All PAY1" in text_of(anna.get(LIST, {"source": "PAY1"}))
+    assert "Source All" not in text_of(anna.get(LIST))
 
 
 def test_every_verb_of_the_product_has_words() -> None:

@@ -136,6 +136,12 @@ def edited(shop: Shop) -> str:
     return f"/admin/sync/itemedit/{row.pk}/change/"
 
 
+def refund(shop: Shop) -> str:
+    """Square's id of a refund holds that of its payment, and is the only name it has."""
+    fields = {"kind": "refund", "receipt_number": "", "source_id": f"{'WZMUyNgvVW1Il3fAJzpFXEhLZzaZY_' * 2}xNR"}
+    return f"/admin/sync/syncitem/{shop.payment(9, **fields).pk}/change/"
+
+
 PAGES: dict[str, str | Address] = {
     "webhook events": lambda shop: webhooks(shop, "connections/webhookevent"),
     "webhook event": lambda shop: webhooks(shop, "connections/webhookevent/PK/change"),
@@ -146,6 +152,8 @@ PAGES: dict[str, str | Address] = {
     "work list": "/admin/",
     "records": "/admin/sync/syncitem/",
     "record": record,
+    "refund": refund,
+    "gaps": "/admin/mappings/glmapping/gaps/",
     "preview": lambda shop: record(shop).replace("change", "preview"),
     "edit": lambda shop: record(shop).replace("change", "edit"),
     "edits": "/admin/sync/itemedit/",

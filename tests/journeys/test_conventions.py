@@ -112,7 +112,7 @@ def test_vat_inside_a_fee_is_claimed_on_the_bank_line(till: Till, browser: Clien
     till.next_morning()
     assert till.ledger == {"1105": 2379, "4960": 100, "1510": 21, "8000": -2066, "1500": -434}
     assert set(SyncItem.objects.values_list("state", flat=True)) == {"done"}
-    assert "fee vat included since 2026-03-02" in notes(till)
+    assert "VAT on fees: included since 2026-03-02" in notes(till)
 
 
 def test_a_vat_code_that_the_journal_does_not_allow_is_found_before_anything_is_sent(
@@ -325,11 +325,11 @@ def test_the_record_shows_the_setting_it_was_booked_by(till: Till, browser: Clie
     till.next_morning()
     text = text_of(browser.get(f"/admin/sync/syncitem/{till.item(sale).pk}/change/"))
     assert "tips payable by default" in text
-    assert "fee vat none by default" in text
+    assert "VAT on fees: none by default" in text
     entries = {leg.kind: leg.posting for leg in till.item(sale).legs.select_related("posting")}
     shown = {kind: text_of(browser.get(f"/admin/sync/posting/{entry.pk}/change/")) for kind, entry in entries.items()}
     assert "discounts netted by default gift cards multi purpose by default" in shown["sale"]
-    assert "Booked by the conventions fee vat none by default" in shown["fee"]
+    assert "Booked by the conventions VAT on fees: none by default" in shown["fee"]
 
 
 @pytest.mark.parametrize("country", ["NL", "IE", "AU", ""])

@@ -58,7 +58,7 @@ def test_a_list_is_narrowed_to_a_cause_and_says_so(shop: Shop, anna: Client) -> 
     shop.waiting(2, ProblemKind.UNMAPPED_TAX, "Other tax")
     query = {"state__exact": "waiting", "problem_kind__exact": "unmapped_tax", "problem_subject": "Tourist tax"}
     assert listed(anna, ITEMS, **query) == [tax]
-    assert "By cause" in text_of(anna.get(ITEMS, query))
+    assert "Cause All Tourist tax" in text_of(anna.get(ITEMS, query))
 
 
 def test_a_record_shows_both_sides_the_reasons_the_entry_and_the_timeline(shop: Shop, anna: Client) -> None:

@@ -111,7 +111,7 @@ class Command(BaseCommand):
         self._watch(actions.run_now(archive.open_lane(shop, target), by="demo"))
         account = sandbox.snowflake.account(target.account_identifier)
         for table, rows, amount in archive.figures(account):
-            self.stdout.write(f"{table:<28}{rows:>9} rows{amount:>18}")
+            self.stdout.write(f"{table:<28}{rows:>9} {'row ' if rows == 1 else 'rows'}{amount:>18}".rstrip())
         told = archive.verdict()
         self._say(f"{sandbox.log.count('snowflake')} calls to Snowflake. {told.sentence}")
         if not told.is_equal:
@@ -162,7 +162,7 @@ class Command(BaseCommand):
         port = int(os.environ["DEMO_WEB_PORT"])
         server = stack.enter_context(stage.web(port))
         self._say(f"\nOpen {settings.PUBLIC_URL}/admin/  and sign in as  admin  with  {password}")
-        self._say("A few records wait on purpose: resolve one and replay it. Ctrl-C ends everything.")
+        self._say("A few records wait on purpose: resolve one and it goes on by itself. Ctrl-C ends everything.")
         if server.wait() != 0:
             raise CommandError(f"The web server ended: {(settings.DATA_DIR / 'web.log').read_text()[-500:]}")
 

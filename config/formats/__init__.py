@@ -1,0 +1,1 @@
+"""Days and times as every page of ours writes them, for what Django formats by itself."""
