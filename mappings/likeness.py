@@ -31,7 +31,8 @@ LETTERS, LEVELS = 64, 3
 
 def plain(text: str) -> str:
     """Lower case without accents: 'Café' is 'cafe'."""
-    parts = unicodedata.normalize("NFKD", text.casefold())
+    # Signs such as ㎐ are taken apart into capitals; small again, they may be in parts once more.
+    parts = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
     return "".join(sign for sign in parts if not unicodedata.combining(sign))
 
 

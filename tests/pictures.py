@@ -13,7 +13,7 @@ from typing import Any
 
 from django.apps import apps
 from django.core.management.color import no_style
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Model
 
 from config.demo.shop import Shop
@@ -59,8 +59,9 @@ class Picture:
         world.sandbox = duplicate(self.sandbox, self.timeline, world.timeline)
         world.timeline.moment = self.moment
         world.shop = copy.deepcopy(self.shop)
-        for table in self.tables:
-            table.insert()
+        with transaction.atomic():  # rows name each other: whether all are there is looked at when all are
+            for table in self.tables:
+                table.insert()
         resets = connection.ops.sequence_reset_sql(no_style(), [table.model for table in self.tables])
         with connection.cursor() as cursor:
             for statement in resets:

@@ -174,7 +174,7 @@ def test_a_change_waits_for_somebody_else_and_does_not_affect_booking_until_then
     assert (change.state, change.proposed_by) == ("waiting", "bea")
     assert "8000 Revenue 21 %" in words(bea.get(page_of(change)))
     assert "A change of this waits for approval: proposed by bea" in words(carl.get(page_of(former)))
-    assert "1 changes of mappings are proposed" in words(carl.get("/admin/"))
+    assert "1 change of a mapping is proposed" in words(carl.get("/admin/"))
 
     with queue.listening():
         press(carl, change, "approve")

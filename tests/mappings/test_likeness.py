@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mappings import likeness
@@ -73,6 +73,7 @@ def test_likeness_of_names_is_the_same_from_either_side(one: str, other: str) ->
 
 
 @given(st.text(max_size=40), st.sampled_from(["NL", "BE", "DE", "", "XX"]))
+@example("㎐", "NL")
 def test_what_is_in_its_one_way_of_writing_stays_so(text: str, country: str) -> None:
     assert likeness.name(likeness.name(text)) == likeness.name(text)
     number = likeness.vat_number(text, country)
