@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextvars
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+import pytest
 from django.db import connection, transaction
 
 from config.prove import checks, consent
@@ -98,15 +100,37 @@ def deaths(
     def die(name: str) -> None:
         assert not any(connection.savepoint_ids), name
         connection.atomic_blocks, of_the_dead = list(blocks), connection.atomic_blocks
-        with undone(world):
+        with held, undone(world):
             if found := outside.run(aftermath, world):
                 broken[stops.passed] = found
         connection.atomic_blocks = of_the_dead
 
-    stops = Stops(0, die, counts=counts, every=every)
-    with undone(world), watched(stops):
+    with undone(world), dying(0, counts=counts) as undisturbed:
         work(world)
+    held, stops = Held(), Stops(0, die, counts=counts, every=every)
+    with held.clock(), undone(world), watched(stops):
+        work(world)
+    assert stops.passed == undisturbed.passed, "a worker that is held does not do what it does otherwise"
     return stops.passed, broken
+
+
+class Held:
+    """Takes the real seconds within out of what a slice of work, or an answer, may last."""
+
+    def __init__(self) -> None:
+        self.seconds, self.real = 0.0, time.monotonic
+
+    def __enter__(self) -> None:
+        self.since = self.real()
+
+    def __exit__(self, *problem: object) -> None:
+        self.seconds += self.real() - self.since
+
+    @contextmanager
+    def clock(self) -> Iterator[None]:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(time, "monotonic", lambda: self.real() - self.seconds)
+            yield
 
 
 @contextmanager
