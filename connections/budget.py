@@ -62,8 +62,9 @@ def claim() -> Claim:
     return PERSONS if is_person() else priorities.current()
 
 
-def take(connection_id: int, division: int, *, wait_at_most: float) -> datetime:
-    """Take one call; returns the moment it was granted. Sleeps at most `wait_at_most` seconds of the clock for it.
+def take(connection_id: int, division: int, *, wait_at_most: float) -> CallBudget:
+    """Take one call; returns what that left, `refilled_at` the moment it was granted. Sleeps at most `wait_at_most`
+    seconds of the clock for it.
 
     Raises `Throttled`, and `RuntimeError` inside a transaction: no call goes out while one is open.
     """
@@ -127,8 +128,14 @@ def count_error(connection_id: int, division: int, endpoint: str, *, at: datetim
         ErrorBudget.objects.filter(connection_id=connection_id, hour__lt=at - timedelta(days=2)).delete()
 
 
-def learn(connection_id: int, division: int, limits: Limits) -> None:
-    """Take over what an answer told. Counts are only ever lowered within a day; what is not told stays."""
+def learn(connection_id: int, division: int, limits: Limits, *, left: CallBudget | None = None) -> None:
+    """Take over what an answer told. Counts are only ever lowered within a day; what is not told stays.
+
+    `left`: what the call itself had left, which is brought up to date as well. An answer that says no less, as most do,
+    is not held against the row: others may have lowered that meanwhile, which such an answer would not undo.
+    """
+    if left and not _taught(left, limits):
+        return
     row = CallBudget.objects.filter(connection_id=connection_id, division=division).first()
     if row is None or not _taught(row, limits):
         return
@@ -172,7 +179,7 @@ def locked(connection_id: int, division: int, *, durable: bool = False) -> Itera
         budget.save()
 
 
-def _attempt(connection_id: int, division: int) -> Pause | datetime:
+def _attempt(connection_id: int, division: int) -> Pause | CallBudget:
     with locked(connection_id, division, durable=True) as budget:
         # Read under the lock: a time from before the wait for it would refill the bucket twice.
         now = clock.now()
@@ -181,7 +188,7 @@ def _attempt(connection_id: int, division: int) -> Pause | datetime:
         if pause is None:
             budget.tokens -= 1
             budget.day_remaining -= 1
-        return pause or now
+        return pause or budget
 
 
 def _refill(budget: CallBudget, now: datetime) -> None:

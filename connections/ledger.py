@@ -10,7 +10,7 @@ from typing import Any
 
 from audit import context
 from connections import budget, clock
-from connections.models import Connection, VendorCall
+from connections.models import CallBudget, Connection, VendorCall
 from connections.providers.errors import Refused, Throttled, VendorError
 from connections.providers.exact import limits
 from connections.providers.http import Call
@@ -54,6 +54,7 @@ class Ledger:
         self.is_exact = connection.system == Connection.System.EXACT
         self.wait_at_most = wait_at_most
         self.guard = guard
+        self.left: CallBudget | None = None
 
     def before(self, call: Call) -> None:
         writes = call.method != "GET"
@@ -62,7 +63,7 @@ class Ledger:
             self._ask_guard(writes=writes)
             return
         budget.require_errors_left(self.connection_id, call.division or 0, call.path, writes=writes)
-        budget.take(self.connection_id, call.division or 0, wait_at_most=self.wait_at_most)
+        self.left = budget.take(self.connection_id, call.division or 0, wait_at_most=self.wait_at_most)
         self._ask_guard(writes=writes)
 
     def _ask_guard(self, *, writes: bool) -> None:
@@ -87,7 +88,7 @@ class Ledger:
         self, call: Call, status: int | None, headers: Mapping[str, str], error: VendorError | None
     ) -> None:
         division = call.division or 0
-        budget.learn(self.connection_id, division, limits.parse(headers))
+        budget.learn(self.connection_id, division, limits.parse(headers), left=self.left)
         if isinstance(error, Throttled):
             budget.block(self.connection_id, division, until=error.until)
         if status in budget.COUNTED_ERRORS:

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from django.db import connections as databases
@@ -65,7 +67,7 @@ def test_four_workers_never_exceed_sixty_in_any_minute(row: Connection) -> None:
     def work() -> None:
         try:
             while clock.now() < stop:
-                admitted.append(budget.take(row.pk, MAIN, wait_at_most=60))
+                admitted.append(budget.take(row.pk, MAIN, wait_at_most=60).refilled_at)
         finally:
             databases.close_all()
 
@@ -116,6 +118,16 @@ def test_headers_only_lower_and_missing_ones_say_nothing(vendors: Vendors, row: 
     assert left() == (3000, 9000, 100)
     budget.learn(row.pk, MAIN, Limits())
     assert left() == (3000, 9000, 100)
+
+
+def test_an_answer_that_says_no_less_than_its_call_had_left_asks_for_no_row(
+    row: Connection, django_assert_num_queries: Callable[..., Any]
+) -> None:
+    left = budget.take(row.pk, MAIN, wait_at_most=5)
+    with django_assert_num_queries(0):
+        budget.learn(row.pk, MAIN, Limits(day=Window(5000, 4999, left.day_resets_at)), left=left)
+    budget.learn(row.pk, MAIN, Limits(day=Window(5000, 17, left.day_resets_at)), left=left)
+    assert CallBudget.objects.get().day_remaining == 17
 
 
 def test_an_answer_of_yesterday_does_not_spend_today(vendors: Vendors, row: Connection) -> None:
