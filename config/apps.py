@@ -7,7 +7,7 @@ from django.contrib.admin.apps import AdminConfig
 
 # New objects before Python looks for cycles among them, instead of 700: a run makes millions of rows and texts that
 # end without any, and looking for them took a twentieth of its time.
-GARBAGE = 20_000
+GARBAGE = 5_000
 
 
 class ConfigConfig(AppConfig):
@@ -17,7 +17,7 @@ class ConfigConfig(AppConfig):
     def ready(self) -> None:
         # What start-up made lives as long as the process: nothing in it is ever looked at again.
         gc.freeze()
-        gc.set_threshold(GARBAGE, 20, 20)
+        gc.set_threshold(GARBAGE)
 
 
 class BackOfficeConfig(AdminConfig):
