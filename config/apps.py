@@ -15,8 +15,6 @@ class ConfigConfig(AppConfig):
     verbose_name = "Tillbridge"
 
     def ready(self) -> None:
-        # What start-up made lives as long as the process: nothing in it is ever looked at again.
-        gc.freeze()
         gc.set_threshold(GARBAGE)
 
 
