@@ -244,8 +244,7 @@ def _why(row: Connection, now: datetime) -> str:
     if row.status == Connection.Status.NEW:
         return "Waits for consent: open it and press 'Give consent'."
     if row.status == Connection.Status.LIVE and row.refresh_expires_at:
-        days = max(0, (row.refresh_expires_at - now).days)
-        return f"Its consent ends in {days} day{'' if days == 1 else 's'} if nobody acts. Give consent again."
+        return f"Its consent ends {row.consent_ends(now)} if nobody acts. Give consent again."
     return f"It {row.get_status_display()}."
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import ClassVar
 
 from django.db import models
@@ -120,6 +121,13 @@ class Connection(SnowflakeSettings):
     def full_name(self) -> str:
         """With its system, for sentences: 'Exact Online “Books”'."""
         return f"{self.get_system_display()} “{self}”"
+
+    def consent_ends(self, now: datetime) -> str:
+        """'today' or 'in 5 days', if nobody acts; empty when it has no end."""
+        if self.refresh_expires_at is None:
+            return ""
+        days = max(0, (self.refresh_expires_at - now).days)
+        return f"in {days} day{'' if days == 1 else 's'}" if days else "today"
 
 
 class Division(models.Model):

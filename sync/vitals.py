@@ -174,9 +174,8 @@ def _connections(now: datetime) -> Iterator[Check]:
 def _told(row: Connection, now: datetime) -> str:
     if row.status != Connection.Status.LIVE:
         return row.status_reason or f"It {row.get_status_display()}."
-    if row.refresh_expires_at is None:
-        return "Consent is given."
-    return f"Its consent ends in {max(0, (row.refresh_expires_at - now).days)} days if nobody acts."
+    ends = row.consent_ends(now)
+    return f"Its consent ends {ends} if nobody acts." if ends else "Consent is given."
 
 
 def _divisions() -> Iterator[Check]:

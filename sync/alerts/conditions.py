@@ -100,10 +100,9 @@ def _consent(row: Connection, limits: AlertLimits, now: datetime) -> Iterator[To
     if not limits.token_days or not ends or row.status != Connection.Status.LIVE:
         return
     if ends - now <= timedelta(days=limits.token_days):
-        left = max(0, (ends - now).days)
-        days = "today" if left == 0 else f"in {left} day{'' if left == 1 else 's'}"
-        sentence = f"Its consent ends {days} if nobody acts. Open it and give consent again: it takes a minute."
-        yield Kind.CONSENT, f"The consent of {row.full_name} ends {days}", sentence
+        when = row.consent_ends(now)
+        sentence = f"Its consent ends {when} if nobody acts. Open it and give consent again: it takes a minute."
+        yield Kind.CONSENT, f"The consent of {row.full_name} ends {when}", sentence
 
 
 def _errors(row: Connection, limits: AlertLimits, now: datetime) -> Iterator[Told]:
