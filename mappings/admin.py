@@ -44,7 +44,7 @@ from mappings.models import (
 from mappings.pages import RulePages
 from mappings.roles import ACCOUNT_TYPES, Role
 from mappings.sheets.pages import SheetPages
-from mappings.signals import decision_saved, mapping_changed
+from mappings.signals import mapping_changed, told_of
 from mappings.versions import versions_of
 
 TONES = {
@@ -148,9 +148,8 @@ class DecisionAdmin(SheetPages, BackOfficeAdmin):
             return
         kinds = tuple(kind.value for kind in self.solves)
         mapping_changed.send(sender=type(obj), division_id=obj.division_id, kinds=kinds)
-        for _, told in decision_saved.send(sender=type(obj), row=obj):
-            if told:
-                messages.warning(request, told)
+        for told in told_of(obj):
+            messages.warning(request, told)
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """Today and the only division there is, unless the link that led here knows better."""

@@ -6,6 +6,9 @@
 `decision_saved(row)`: a receiver may answer with a sentence, HTML-safe, that the person who saved is shown.
 """
 
+from collections.abc import Iterator
+from typing import Any
+
 from django.dispatch import Signal
 
 mapping_changed = Signal()
@@ -13,3 +16,10 @@ conventions_changed = Signal()
 decision_saved = Signal()
 waiting_asked = Signal()
 lanes_asked = Signal()
+
+
+def told_of(row: Any) -> Iterator[str]:
+    """What those who heard of a saved decision have to say to the person who saved it."""
+    for _, told in decision_saved.send(sender=type(row), row=row):
+        if told:
+            yield told

@@ -169,6 +169,20 @@ def _correct(item: SyncItem, by: str) -> str:
     return ""
 
 
+def amend_orders(items: Iterable[SyncItem], *, by: str, reason: str) -> Tally:
+    """Let open orders that are written be worked out anew by the mappings of now: the order in Exact is changed."""
+    return _each(items, lambda item, who: _amend(item, who, reason), by=by, trigger="person")
+
+
+def _amend(item: SyncItem, by: str, reason: str) -> str:
+    if item.state != ItemState.DONE:
+        return f"it is {item.state}; only an order that is written can be changed"
+    detail = {"by": by, "reason": reason}
+    fact = Fact("item.amended", "item", item.pk, item.source_id, item.source_id, detail=detail)
+    _move_item(item, ItemState.EXTRACTED, {"changed_at": clock.now()}, fact)
+    return ""
+
+
 def release(items: QuerySet[SyncItem] | Iterable[SyncItem], *, by: str) -> Tally:
     """Let records from before go-live be booked."""
     return _each(items, _release, by=by, trigger="person")

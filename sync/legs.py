@@ -52,6 +52,8 @@ def content_of(plan: LegPlan) -> dict[str, Any]:
         "source_id": plan.source_id,
     }
     frozen |= {"location": plan.location, "tender": plan.tender, "receipt_number": plan.receipt_number}
+    if plan.customer:
+        frozen["customer"] = plan.customer
     if plan.conventions:
         frozen["conventions"] = kept(plan.conventions)
     if plan.terms:
@@ -118,7 +120,7 @@ def plan_of(leg: Leg) -> LegPlan:
         date=leg.date if isinstance(leg.date, date) else date.fromisoformat(leg.date),
         currency=leg.currency,
         main_account=Account(**main) if main else None,
-        debtor=_debtor(debtor) if debtor else None,
+        debtor=debtor_of(debtor) if debtor else None,
         lines=tuple(_line(line) for line in content.get("lines", [])),
         order_id=leg.order_id,
         stands_alone=leg.stands_alone,
@@ -128,7 +130,7 @@ def plan_of(leg: Leg) -> LegPlan:
         moved_from=leg.moved_from,
         terms=_terms(content["terms"]) if content.get("terms") else None,
         due=date.fromisoformat(content["due"]) if content.get("due") else None,
-        **{name: content.get(name, "") for name in ("location", "tender", "receipt_number", "invoice")},
+        **{name: content.get(name, "") for name in ("location", "tender", "receipt_number", "invoice", "customer")},
     )
 
 
@@ -137,7 +139,8 @@ def owe_the_same(leg: Leg, plan: LegPlan) -> bool:
     return leg.digest == digest_of(plan) or digest_of(as_owed(plan_of(leg))) == digest_of(as_owed(plan))
 
 
-def _debtor(content: dict[str, Any]) -> Debtor:
+def debtor_of(content: dict[str, Any]) -> Debtor:
+    """The debtor as it was frozen into a leg."""
     own = content.get("receivables")
     return Debtor(**{**content, "receivables": Account(**own) if own else None})
 

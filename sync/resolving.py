@@ -14,7 +14,7 @@ from connections import clock
 from mappings.bookkeeping.correction import Correction
 from mappings.bookkeeping.legs import LegKind, LegPlan, Problem, ProblemKind
 from mappings.models import CustomerMapping, GLMapping, ItemMapping
-from sync import corrections, engine, periods, remapping, soundness
+from sync import corrections, engine, periods, soundness
 from sync.engine import Move, Outcome
 from sync.extraction import next_recheck
 from sync.flows.base import Flow, Resolution, Work
@@ -22,6 +22,7 @@ from sync.flows.records import reference_of
 from sync.legs import digest_of, fields_of
 from sync.lifecycle import ItemState, LegState
 from sync.models import Leg, SyncItem
+from sync.remapping.again import book_again
 
 # Where a leg stands within its record: kind, ordinal, and whether it is the reversal of the one there.
 Place = tuple[str, int, bool]
@@ -44,7 +45,7 @@ def resolve_extracted(work: Work, flow: Flow) -> None:
     """Resolve every record that was read or released, stream by stream and oldest first."""
     for affected in (*periods.to_plan_again(work), *soundness.to_look_at_again(work), corrections.ready(work)):
         _let_go_on(work, affected)
-    remapping.book_again(work)
+    book_again(work)
     for stream in flow.streams(work.lane):
         if stream.ready:
             _let_go_on(work, stream.ready(work))

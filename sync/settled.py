@@ -1,27 +1,52 @@
-"""By which conventions the legs of these records were booked: a choice of today never alters what stands in Exact."""
+"""What is booked of these records already, and decides how more of them is booked: a choice of today never alters what
+stands in Exact.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from django.db.models import Q
 
 from mappings.bookkeeping.conventions import ConventionBook, Conventions, Place, restored
-from mappings.bookkeeping.legs import LegKind
+from mappings.bookkeeping.legs import Debtor, LegKind
 from sync.flows.base import Work
+from sync.legs import debtor_of
 from sync.lifecycle import LegState
 from sync.models import Leg, SyncItem
 
-FROZEN = (LegState.POSTING, LegState.POSTED, LegState.CONFIRMED, LegState.REVERSING, LegState.REVERSED)
+STANDING = (LegState.POSTING, LegState.POSTED, LegState.CONFIRMED)
+FROZEN = (*STANDING, LegState.REVERSING, LegState.REVERSED)
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """`conventions`: the division's choices, and those that legs were booked by. `buyers`: order and Square customer ->
+    who the sale stands on in Exact.
+    """
+
+    conventions: ConventionBook
+    buyers: Mapping[tuple[str, str], Debtor]
+
+    def buyer(self, item: SyncItem) -> Debtor | None:
+        """Whom money on the order is owed by, as long as Square names the same customer as when it was booked."""
+        return self.buyers.get((item.order_id, item.customer_id)) if item.order_id else None
+
+
+def read(work: Work, items: Sequence[SyncItem]) -> Settled:
+    """Of the records' own legs, and of the sales of their orders."""
+    orders = {item.order_id for item in items if item.order_id}
+    mine = Q(item__in=[item.pk for item in items if item.pk]) | Q(kind=LegKind.SALE, order_id__in=orders)
+    booked = Leg.objects.filter(mine, lane=work.lane, state__in=FROZEN, is_reversal=False).order_by("ordinal", "id")
+    settled: dict[Place, Conventions] = {}
+    buyers: dict[tuple[str, str], Debtor] = {}
+    for kind, ordinal, order, state, content in booked.values_list("kind", "ordinal", "order_id", "state", "content"):
+        settled[Place(kind, content.get("source_id", ""), ordinal)] = restored(content.get("conventions") or {})
+        if kind == LegKind.SALE and state in STANDING and content.get("debtor"):
+            buyers[order, content.get("customer", "")] = debtor_of(content["debtor"])
+    return Settled(ConventionBook(work.decisions.conventions, settled), buyers)
 
 
 def conventions(work: Work, items: Sequence[SyncItem]) -> ConventionBook:
-    """The division's choices, and those of legs that are booked: the records' own, and the sales of their orders."""
-    orders = {item.order_id for item in items if item.order_id}
-    mine = Q(item__in=[item.pk for item in items if item.pk]) | Q(kind=LegKind.SALE, order_id__in=orders)
-    booked = Leg.objects.filter(mine, lane=work.lane, state__in=FROZEN, is_reversal=False)
-    rows = booked.values_list("kind", "content__source_id", "ordinal", "content__conventions")
-    settled: dict[Place, Conventions] = {
-        Place(kind, source, ordinal): restored(stored or {}) for kind, source, ordinal, stored in rows
-    }
-    return ConventionBook(work.decisions.conventions, settled)
+    return read(work, items).conventions

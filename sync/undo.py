@@ -7,7 +7,7 @@ again, under its next ordinal, or dismisses it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import date
 
@@ -20,7 +20,7 @@ from connections.rows import insert
 from mappings.bookkeeping.legs import Document, LegKind, LegPlan, ProblemKind
 from mappings.bookkeeping.references import reference
 from mappings.bookkeeping.reversal import reverse
-from sync import corrections, engine, fingerprints, plans, posting, remapping
+from sync import corrections, engine, fingerprints, plans, posting
 from sync.engine import Move, Outcome
 from sync.fingerprints import KINDS, Part, Reference
 from sync.flows import entries
@@ -30,6 +30,7 @@ from sync.grip import Grip
 from sync.legs import digest_of, fields_of, plan_of
 from sync.lifecycle import LegState, PostingState, RunState
 from sync.models import Leg, PlannedEntry, Posting, SyncRun
+from sync.remapping import again
 
 STAGE = "undo"
 STANDING = (LegState.POSTING, LegState.POSTED, LegState.CONFIRMED)
@@ -60,10 +61,18 @@ class Undoing:
 
 
 # --- Planning -------------------------------------------------------------------------------------
-def plan(postings: Iterable[Posting], *, by: str, subject: str, rebooks: Sequence[str] = ()) -> SyncRun:
+def plan(
+    postings: Iterable[Posting],
+    *,
+    by: str,
+    subject: str,
+    rebooks: Sequence[str] = (),
+    parts: Mapping[int, Set[int]] | None = None,
+) -> SyncRun:
     """Plan the reversing entries of these, the newest first, and name what cannot be undone. Raises `NothingToUndo`.
 
-    `rebooks`: sentences that say what is booked in their stead once they are reversed, for a correction.
+    For a correction: `rebooks`, sentences that say what is booked in their stead once they are reversed; `parts`, entry
+    -> which of its legs are taken back, all of them otherwise.
     """
     chosen = sorted(postings, key=lambda row: -row.pk)
     if not chosen:
@@ -74,7 +83,8 @@ def plan(postings: Iterable[Posting], *, by: str, subject: str, rebooks: Sequenc
         created_at=clock.now(),
     )  # fmt: skip
     work = Work(lane=lane, run=run, grip=Grip(lane.pk, -1, clock.now()))
-    rows, left_out = _planned(work, run, [row for row in chosen if row.lane_id == lane.pk])
+    standing = {row.pk: _standing(row, (parts or {}).get(row.pk)) for row in chosen if row.lane_id == lane.pk}
+    rows, left_out = _planned(work, run, [row for row in chosen if row.pk in standing], standing)
     left_out += [[row.reference, "It belongs to another lane."] for row in chosen if row.lane_id != lane.pk]
     if not rows:
         raise NothingToUndo(" ".join(f"{name}: {why}" for name, why in left_out[:3]))
@@ -82,8 +92,9 @@ def plan(postings: Iterable[Posting], *, by: str, subject: str, rebooks: Sequenc
     return run
 
 
-def _planned(work: Work, run: SyncRun, chosen: Sequence[Posting]) -> tuple[list[PlannedEntry], list[list[str]]]:
-    standing = {row.pk: _standing(row) for row in chosen}
+def _planned(
+    work: Work, run: SyncRun, chosen: Sequence[Posting], standing: Mapping[int, Sequence[Leg]]
+) -> tuple[list[PlannedEntry], list[list[str]]]:
     refused = _refused(work, chosen, standing)
     rows: list[PlannedEntry] = []
     division = Reference(work.lane.division)
@@ -132,9 +143,11 @@ def _store(
 
 
 # --- What cannot be undone ------------------------------------------------------------------------
-def _standing(row: Posting) -> list[Leg]:
+def _standing(row: Posting, part: Set[int] | None = None) -> list[Leg]:
+    """The legs of the entry that stand, or those of them that a part names."""
     legs = row.legs.filter(is_reversal=False, state=LegState.CONFIRMED)
-    return list(legs.select_related("location", "item").defer("item__payload").order_by("id"))
+    rows = legs.select_related("location", "item").defer("item__payload").order_by("id")
+    return [leg for leg in rows if part is None or leg.pk in part]
 
 
 def _refused(work: Work, chosen: Sequence[Posting], standing: Mapping[int, Sequence[Leg]]) -> dict[int, str]:
@@ -222,10 +235,10 @@ def _reversal(work: Work, leg: Leg, back: LegPlan) -> Leg:
 
 
 def _named(work: Work, row: Posting, reversals: Sequence[Leg]) -> tuple[str, str]:
-    """Group and reference: an entry of one leg has its reversal's, a group's is computed from the kind
-    `reversal-<kind>` and the ordinal it reverses.
+    """Group and reference: an entry of one leg, and what takes back a part, has its first reversal's; that of a whole
+    group is computed from the kind `reversal-<kind>` and the ordinal it reverses.
     """
-    if row.group == row.reference:
+    if row.group == row.reference or row.legs.filter(is_reversal=False).count() > len(reversals):
         return reversals[0].reference, reversals[0].reference
     kind = "summary" if row.document == Document.SALES_ENTRY else f"{row.document}-clearing"
     own = reference(
@@ -251,7 +264,7 @@ def carry_out(work: Work, flow: Flow, planned: Sequence[PlannedEntry], division:
 
 def _decide(work: Work, entry: PlannedEntry, division: Reference) -> None:
     row = entry.reverses
-    legs = _standing(row) if row else []
+    legs = _standing(row, {*entry.leg_ids}) if row else []
     if row is None or [leg.pk for leg in legs] != entry.leg_ids:
         return plans.refuse(work, entry, "What it undoes is not booked as it was any more: part of it is reversed.")
     why = _obstacle(work, row, legs) or _depended_on(legs, set())
@@ -283,7 +296,7 @@ def _draft(work: Work, entry: PlannedEntry, undoing: Undoing) -> None:
         touched={leg.item_id for leg in undoing.legs},
     )
     if entry.run.plan.rebooks:
-        outcome.updates += [(item, ["to_correct"]) for item in remapping.marked(undoing.legs)]
+        outcome.updates += [(item, ["to_correct"]) for item in again.marked(undoing.legs)]
     orders = {leg.order_id for leg in undoing.legs if leg.kind == LegKind.SALE and leg.order_id}
     if orders:
         moves, facts = corrections.planned_on(work, orders)

@@ -197,6 +197,7 @@ class LegPlan:
     `conventions`: the division's choices that its lines follow, None where none bears on them. `terms`: of an order,
     whose lines name items.
     `invoice`: the Square number of the invoice whose sale or credit this is, `due` the day by which it is to be paid.
+    `customer`: of a sale, whom Square names as its customer ("" nobody).
     """
 
     kind: LegKind
@@ -222,6 +223,7 @@ class LegPlan:
     terms: Terms | None = None
     invoice: str = ""
     due: Day | None = None
+    customer: str = ""
 
     @property
     def total(self) -> int:

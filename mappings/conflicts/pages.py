@@ -24,6 +24,7 @@ from mappings.conflicts.boards import Board, Column
 from mappings.conflicts.deciding import TARGETS, UNSETTLED, Done, Refused, Verb, Wish
 from mappings.conflicts.surroundings import Lanes, Waiting
 from mappings.models import CustomerMapping, Decision, GLMapping, ItemMapping
+from mappings.signals import told_of
 
 if TYPE_CHECKING:
     from audit.adminkit import BackOfficeAdmin as _Base
@@ -182,7 +183,8 @@ def _tell(request: HttpRequest, row: Any, done: Done) -> None:
     messages.success(
         request, f"{deciding.ended(f'{row}: decided, {deciding.said(row)}')}{more} What waited for it {goes}."
     )
-    for told in sharing.warnings(row) if isinstance(row, CustomerMapping) else ():
+    warnings = sharing.warnings(row) if isinstance(row, CustomerMapping) else ()
+    for told in (*warnings, *told_of(row)):
         messages.warning(request, told)
 
 

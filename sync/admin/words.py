@@ -57,6 +57,7 @@ WORDS = {
     "item.to_correct": "record to be corrected in the books",
     "item.sale_changed": "its sale changed, so it is worked out anew",
     "item.rebooked": "booked again, because a mapping was corrected",
+    "item.amended": "written anew, because an article was mapped otherwise",
     "item.planned_anew": "worked out anew, because a decision changed",
     "leg.reversing": "leg is being taken back",
     "posting.undo_planned": "undo of the entry planned",

@@ -8,6 +8,7 @@ is, two hundred a call, which finds what was canceled or edited without a paymen
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -159,6 +160,16 @@ def resolve(work: Work, items: Sequence[SyncItem]) -> list[Resolution]:
     return [_resolve(work, item, standing.get(item.pk), known) for item in items]
 
 
+@edited.heeded
+def resolve_as_new(work: Work, items: Sequence[SyncItem]) -> list[Resolution]:
+    """What each invoice would owe by the mappings of now, were nothing of it booked. Asks nobody and writes nothing; of
+    one that is canceled Square no longer shows the lines, so nothing can be said.
+    """
+    known = _Known(work, items)
+    nothing: dict[str, Any] = {"sale": None, "is_booked": False, "credit": None, "earlier": ()}
+    return [_resolve(work, item, None, known, **nothing) for item in items]
+
+
 class _Known:
     """What the books hold of the orders of these invoices, and who their customers are."""
 
@@ -175,13 +186,14 @@ class _Known:
                 self.legs[leg.order_id, leg.kind] = leg
 
 
-def _resolve(work: Work, item: SyncItem, standing: InvoiceStanding | None, known: _Known) -> Resolution:
+def _resolve(work: Work, item: SyncItem, standing: InvoiceStanding | None, known: _Known, **instead: Any) -> Resolution:
+    """`instead`: what of its context is otherwise than the books have it."""
     try:
         invoice = payloads.invoice(item.payload["invoice"])
         order = payloads.order(item.payload["order"]) if item.payload.get("order") else None
     except Unreadable as error:
         return Resolution(item, (), problem=records.unreadable(error))
-    plan = bookkeeping.plan(invoice, order, _context(work, item, standing, known))
+    plan = bookkeeping.plan(invoice, order, replace(_context(work, item, standing, known), **instead))
     return records.resolution(work, item, plan, is_unfinished=order is None and invoice.is_published)
 
 

@@ -108,13 +108,13 @@ def resolve(work: Work, items: Sequence[SyncItem]) -> list[Resolution]:
         unknown_go_collective=lane.unknown_customers == "collective", decided=work.decisions,
     )  # fmt: skip
     corrected = records.corrections(work, (item.source_id for item in items))
-    book = settled.conventions(work, items)
+    booked = settled.read(work, items)
     exchanges, paid = Exchanges(work), invoiced.Paid(work, items)
     found: dict[int, Resolution] = {}
     # Exchanges last: the sale that goods come back from may stand in the same batch.
     for item in sorted(items, key=exchanges.is_one):
-        debtor = debtors.of(item.customer_id, on=item.local_day)
-        context = records.context_of(work, item, debtor, book)
+        debtor = booked.buyer(item) or debtors.of(item.customer_id, on=item.local_day)
+        context = records.context_of(work, item, debtor, booked.conventions)
         found[item.pk] = _resolve(work, item, context, exchanges=exchanges, paid=paid, corrected=corrected)
         exchanges.note(found[item.pk])
     return [found[item.pk] for item in items]

@@ -91,8 +91,13 @@ def _members(value: Any) -> dict[str, Any]:
 def resolution(work: Work, item: SyncItem, plan: Plan, *, is_unfinished: bool = False) -> Resolution:
     """The plan's legs with their references; those of a closed period wait or move, what Exact would refuse waits."""
     sound = (checked(leg, work.facts) for leg in in_open_periods(work, item, plan.legs))
-    legs = [(reference_of(work, item, leg), leg) for leg in sound]
+    legs = [(reference_of(work, item, leg), _with_customer(leg, item)) for leg in sound]
     return Resolution(item, legs, problem=plan.problem, is_unfinished=is_unfinished, notes=plan.notes)
+
+
+def _with_customer(leg: LegPlan, item: SyncItem) -> LegPlan:
+    is_theirs = leg.kind is LegKind.SALE and leg.customer != item.customer_id
+    return replace(leg, customer=item.customer_id) if is_theirs else leg
 
 
 def corrections(work: Work, events: Iterable[str]) -> dict[str, list[int]]:

@@ -46,7 +46,9 @@ def test_a_changed_rule_offers_a_correction_and_the_books_follow_once_it_is_appr
     row, posts = rule(), till.posts
 
     told = change(browser, row)
-    assert "1 entry since 2 March 2026, booked by the former rule, would be booked otherwise now." in told
+    assert (
+        "1 entry since 2 March 2026 holds what was booked by the former rule and would be booked otherwise now." in told
+    )
     assert "Plan a correction" in told
 
     page = words(press(browser, row, "correct", reason="Wrong account"))

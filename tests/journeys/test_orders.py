@@ -7,7 +7,9 @@ from decimal import Decimal
 from functools import partial
 
 import pytest
+from django.urls import reverse
 
+from connections.sandbox.exact import orders as exact
 from connections.sandbox.faults import Fault
 from connections.sandbox.square import ChargeSpec, LineSpec, TenderSpec
 from mappings.models import CustomerMapping, DebtorAccount, ItemMapping
@@ -17,7 +19,7 @@ from sync.flows import FLOWS
 from sync.flows.base import Work
 from sync.models import ExactOrder, Posting, SyncItem, SyncRun
 from tests.journeys.ordering import MUGS, TOWEL, Orders
-from tests.journeys.pages import page_of, words
+from tests.journeys.pages import page_of, press, save_form, words
 from tests.journeys.shop import cents
 
 # 2 mugs 50.00 at 21 % = 41.32 + 8.68; a cake 12.95 at 9 % = 11.88 + 1.07; 62.95 in all.
@@ -323,3 +325,46 @@ def test_a_run_counts_an_order_whose_article_nobody_mapped_as_waiting(till):
 
     assert orders.record(placed).state == "waiting"
     assert run.records_waiting == 1
+
+
+def test_an_article_mapped_otherwise_offers_to_change_the_open_orders_that_name_the_other_item(orders, browser, queue):
+    orders.map("Tea towel")
+    first, other = orders.place(), orders.place(TOWEL, MUGS)
+    orders.run()
+    row = ItemMapping.objects.get(square_name="Mug")
+    tea = row.division.exactitem_set.get(code="TEA")
+    heads = {head["OrderNumber"] for head in orders.heads}
+
+    told = words(save_form(browser, page_of(row), item=tea.pk, reason="It is sold as that"))
+    assert "2 open orders in Exact name another item than it would now. What is written stays as it is." in told
+    orders.run()
+    assert [code for code, *_ in orders.shown(orders.heads[0])] == ["MUG", "CAKE"]
+
+    asked = browser.get(reverse("admin:mappings_itemmapping_do", args=[row.pk, "correct"]))
+    assert words(asked).count("MUG becomes TEA") == 2
+    with queue.listening():
+        press(browser, row, "correct", reason="Sold as that")
+    queue.work()
+    orders.run()
+
+    assert [code for code, *_ in orders.shown(orders.heads[0])] == ["TEA", "CAKE"]
+    assert {head["OrderNumber"] for head in orders.heads} == heads
+    assert {orders.record(placed).state for placed in (first, other)} == {"done"}
+    assert "there is nothing to change" in words(press(browser, row, "correct", reason="Again"))
+    assert orders.till.ledger == {}
+
+
+def test_an_order_that_is_delivered_in_exact_is_left_alone_when_its_article_is_mapped_otherwise(orders, browser, queue):
+    placed = orders.place()
+    orders.run()
+    row = ItemMapping.objects.get(square_name="Mug")
+    save_form(browser, page_of(row), item=row.division.exactitem_set.get(code="TEA").pk, reason="Sold as that")
+    exact.deliver(orders.books, orders.heads[0]["OrderID"])
+
+    with queue.listening():
+        press(browser, row, "correct", reason="Sold as that")
+    queue.work()
+    orders.run()
+
+    assert [code for code, *_ in orders.shown(orders.heads[0])] == ["MUG", "CAKE"]
+    assert "accepted, delivered or invoiced in Exact already" in orders.record(placed).problem
