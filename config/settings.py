@@ -72,6 +72,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "connections.webhook_middleware.WebhooksFirst",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -140,6 +141,8 @@ Q_CLUSTER = {
     "label": "Queue",
     "orm": "default",
 }
+# How far workers step back for pages and webhooks on the same machine: 0 not at all, 19 as far as they can.
+WORKER_NICENESS = env.int("WORKER_NICENESS", default=5)
 if env.str("REDIS_URL", default=""):
     del Q_CLUSTER["orm"]
     Q_CLUSTER["redis"] = env.str("REDIS_URL")

@@ -20,7 +20,7 @@ from django.db.models import F
 from django.urls import reverse
 
 from audit import trail
-from connections import clock, credentials, habit
+from connections import clock, credentials, habit, rows
 from connections.credentials import Locked
 from connections.models import Connection, WebhookEvent, WebhookTally
 from connections.providers.errors import Unreadable
@@ -88,7 +88,7 @@ def receiver(system: str, connection_id: int) -> Connection | None:
     """The connection behind an address; None when there is no such address."""
     wanted = ("pk", "system", "label", "webhook_secret", "former_webhook_secret", "former_webhook_secret_until",
               "status", "refresh_fence", "refresh_started_at")  # fmt: skip
-    return Connection.objects.filter(pk=connection_id, system=system).only(*wanted).first()
+    return next(iter(Connection.objects.filter(pk=connection_id, system=system).only(*wanted)), None)
 
 
 def take(connection: Connection, delivery: Delivery) -> Outcome:
@@ -154,14 +154,11 @@ def _stored(connection: Connection, event: Event, body: bytes) -> Outcome:
         account=event.account, location_id=event.location_id, division=event.division,
         happened_at=event.happened_at, received_at=clock.now(), digest=hashlib.sha256(body).hexdigest(),
     )  # fmt: skip
-    try:
-        with transaction.atomic():
-            row.save(force_insert=True)
-    except IntegrityError:
-        again = WebhookEvent.objects.filter(connection=connection.pk, event_id=event.event_id)
-        again.update(deliveries=F("deliveries") + 1)
-        return Outcome.DUPLICATE
-    return Outcome.TAKEN
+    if rows.insert_unless_there(row):
+        return Outcome.TAKEN
+    again = WebhookEvent.objects.filter(connection=connection.pk, event_id=event.event_id)
+    again.update(deliveries=F("deliveries") + 1)
+    return Outcome.DUPLICATE
 
 
 def count(outcome: Outcome, connection: Connection | None) -> None:

@@ -15,6 +15,7 @@ from multiprocessing.connection import Connection as Pipe
 from typing import Any
 
 from tests import environment  # noqa: F401 - sets the environment that the children inherit
+from tests.benchmarks import machine
 
 MODES = ("daily_summary", "per_payment")
 DAYS = 31
@@ -54,7 +55,9 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """One run of the whole month. `cpu`: of our process alone, whatever else the machine does meanwhile."""
+    """One run of the whole month. `cpu`: of our process alone, whatever else the machine does meanwhile; `load` before
+    it began; `stolen`: per cent of the machine's time that its host took.
+    """
 
     seconds: float
     cpu: float
@@ -65,6 +68,7 @@ class Ran:
     exact_calls: int
     square_calls: int
     load: float
+    stolen: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,10 +171,11 @@ def _opened(vendor: Callable[..., None], payments: int, mode: str) -> Iterator[t
 
 
 def _ran(sandbox: Pipe, work: Callable[..., Any], lane: int) -> Ran:
-    before, load = _asked(sandbox, "calls"), os.getloadavg()[0]
+    before, load, began = _asked(sandbox, "calls"), os.getloadavg()[0], machine.ticks()
     ran = done(work, lane)
-    after = _asked(sandbox, "calls")
-    return Ran(**ran, **{f"{system}_calls": after[system] - before[system] for system in after}, load=load)
+    stolen, after = machine.stolen_since(began), _asked(sandbox, "calls")
+    calls = {f"{system}_calls": after[system] - before[system] for system in after}
+    return Ran(**ran, **calls, load=load, stolen=stolen)
 
 
 def _reconciled(sandbox: Pipe, lane: int) -> Reconciled:

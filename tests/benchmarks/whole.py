@@ -44,6 +44,7 @@ def _run(name: str, ran: Ran, target: float | None) -> Iterator[Row]:
     yield Row(f"{name} our own CPU", round(ran.cpu, 1), "s")
     yield Row(f"{name} statements", ran.statements, "")
     yield Row(f"{name} load of the machine before", round(ran.load, 1), "")
+    yield Row(f"{name} taken by the machine's host meanwhile", ran.stolen, "%")
 
 
 def _books(month: Month) -> Iterator[Row]:

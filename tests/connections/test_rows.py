@@ -9,7 +9,7 @@ from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from connections.models import CallBudget, Connection, SigningKey
-from connections.rows import insert
+from connections.rows import insert, insert_unless_there
 
 pytestmark = pytest.mark.django_db
 NOON = datetime(2026, 3, 4, 12, 0, 0, 123456, tzinfo=UTC)
@@ -26,6 +26,16 @@ def budgets(books: Connection, count: int) -> list[CallBudget]:
                    day_resets_at=NOON, blocked_until=NOON if number % 2 else None)
         for number in range(count)
     ]  # fmt: skip
+
+
+def test_a_row_that_is_there_is_left_and_its_double_told(books: Connection) -> None:
+    first, double = budgets(books, 1) + budgets(books, 1)
+    with CaptureQueriesContext(connection) as asked:
+        assert insert_unless_there(first)
+    assert len(asked) == 1
+    double.tokens = 77
+    assert not insert_unless_there(double)
+    assert list(CallBudget.objects.values_list("tokens", flat=True)) == [first.tokens]
 
 
 def test_rows_come_back_as_the_orm_would_have_stored_them(books: Connection) -> None:

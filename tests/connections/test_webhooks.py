@@ -210,8 +210,13 @@ def test_a_content_that_was_touched_on_its_way_from_exact_is_refused(vendors, ex
 def test_a_delivery_costs_one_look_and_one_insert(vendors, square, django_assert_num_queries):
     body = square_event("e-1", at=vendors.time.now())
 
-    with django_assert_num_queries(4):  # the connection; then the insert within its savepoint
+    with django_assert_num_queries(2):  # the connection; then the insert, which is its own transaction
         deliver(square, body)
+
+
+def test_an_address_below_webhooks_that_is_none_is_not_found(client):
+    assert client.post("/webhooks/square/nobody/").status_code == 404
+    assert client.post("/webhooks/").status_code == 404
 
 
 def test_no_session_is_made_and_no_cookie_set(vendors, square):

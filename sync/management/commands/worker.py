@@ -16,6 +16,7 @@ from contextlib import suppress
 from types import FrameType
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError, close_old_connections
 from django_q.brokers import get_broker
@@ -29,6 +30,13 @@ LOOK_EVERY = 2.0
 # The heartbeat task runs each minute; the queue's scheduler looks every half minute.
 SILENCE = 150.0
 GRACE = 15.0
+
+
+def give_way() -> None:
+    """Let whoever waits for an answer go first: pages and webhooks of the same machine. Every process started from here
+    inherits it.
+    """
+    os.nice(settings.WORKER_NICENESS)
 
 
 class Supervisor:
@@ -120,4 +128,5 @@ class Command(BaseCommand):
         problem = checks.clock_refusal()
         if problem:
             raise CommandError(problem)
+        give_way()
         Supervisor(say=self.stdout.write, silence=options["silence"]).run()
