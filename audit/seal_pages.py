@@ -10,7 +10,7 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
-from django.http.response import HttpResponseBadRequest, HttpResponseNotAllowed
+from django.http.response import HttpResponseBadRequest
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
@@ -98,7 +98,7 @@ class AuditSealAdmin(DetailAdmin):
         if not request.user.has_perm(VERIFY):
             raise PermissionDenied
         if request.method != "POST":
-            return HttpResponseNotAllowed(["POST"])
+            return self._trail()
         row = verification.ask(request.user.get_username(), now=adminkit.now())
         verification_asked.send(sender=AuditVerification, verification=row)
         row.refresh_from_db()
@@ -108,6 +108,10 @@ class AuditSealAdmin(DetailAdmin):
             messages.error(request, row.finding)
         else:
             messages.success(request, f"Everything stands: {number(row.entries)} entries.")
+        return self._trail()
+
+    def _trail(self) -> HttpResponseRedirect:
+        """Also where somebody ends who reloads what a button answered, or types its address."""
         return HttpResponseRedirect(reverse("admin:audit_auditseal_changelist"))
 
     def download_view(self, request: HttpRequest) -> HttpResponseBase:
@@ -115,7 +119,7 @@ class AuditSealAdmin(DetailAdmin):
         if not request.user.has_perm(EXPORT):
             raise PermissionDenied
         if request.method != "POST":
-            return HttpResponseNotAllowed(["POST"])
+            return self._trail()
         try:
             since, until = _begin(request.POST.get("from", "")), _begin(request.POST.get("to", ""), days=1)
         except (ValueError, OverflowError):

@@ -24,9 +24,11 @@ from connections.providers.errors import NotAuthorised, Refused, Unreadable
 from connections.providers.payload import Reader
 from connections.providers.square.client import Page, SquareClient
 from sync import extraction
+from sync.customers import counting
 from sync.flows import FLOWS, records
 from sync.flows.base import Stream
 from sync.models import FeedCursor, LaneLocation, SourceCount, SyncItem, SyncLane
+from sync.models.lanes import CUSTOMERS
 
 MOST_NAMED = 20
 
@@ -71,6 +73,16 @@ def count(lane: SyncLane) -> int:
     Raises the errors of the providers; then nothing is kept of the stream. One that the lane can do without and may not
     read is left out.
     """
+    if lane.flow == CUSTOMERS:
+        directory = counting.count(lane)
+        _keep(lane, counting.NAME, directory.at_square, directory.missing)
+        counting.read_again(lane, directory)
+    elif lane.books:
+        _count_streams(lane)
+    return sum(row.missing for row in lane.counts.filter(at_square__gt=F("held")))
+
+
+def _count_streams(lane: SyncLane) -> None:
     client = clients.square_client(lane.source)
     streams = [stream for stream in FLOWS[lane.flow].streams(lane) if stream.name in LISTINGS]
     feeds = list(lane.feeds.select_related("location", "lane"))
@@ -82,10 +94,9 @@ def count(lane: SyncLane) -> int:
             if stream.is_essential:
                 raise
             continue
-        _keep(lane, stream, found)
+        _keep(lane, stream.name, found.at_square, found.missing)
         for feed, gap in gaps:
             _read_again(feed, stream, gap)
-    return sum(row.missing for row in lane.counts.filter(at_square__gt=F("held")))
 
 
 def _counted(client: SquareClient, stream: Stream, feed: LaneLocation, found: _Count) -> dict[str, datetime]:
@@ -120,19 +131,19 @@ def _dated(rows: Iterable[Mapping[str, Any]], moment: str) -> Iterator[tuple[str
             continue
 
 
-def _keep(lane: SyncLane, stream: Stream, found: _Count) -> None:
+def _keep(lane: SyncLane, stream: str, at_square: Mapping[date, int], missing_on: Mapping[date, list[str]]) -> None:
     now = clock.now()
-    before = {row.day: row for row in lane.counts.filter(stream=stream.name, day__in=list(found.at_square))}
+    before = {row.day: row for row in lane.counts.filter(stream=stream, day__in=list(at_square))}
     with transaction.atomic():
         # What was missing changed again since, and counts on its new day.
-        moved = lane.counts.filter(stream=stream.name, at_square__gt=F("held")).exclude(day__in=list(found.at_square))
+        moved = lane.counts.filter(stream=stream, at_square__gt=F("held")).exclude(day__in=list(at_square))
         moved.update(at_square=F("held"), examples=[], counted_at=now)
-        for day, number in found.at_square.items():
-            missing = found.missing.get(day, [])
+        for day, number in at_square.items():
+            missing = missing_on.get(day, [])
             held, row = number - len(missing), before.get(day)
             filled = row.filled + max(0, row.missing - len(missing)) if row else 0
             SourceCount.objects.update_or_create(
-                lane=lane, stream=stream.name, day=day,
+                lane=lane, stream=stream, day=day,
                 defaults={"at_square": number, "held": held, "filled": filled, "examples": missing[:MOST_NAMED],
                           "counted_at": now},
             )  # fmt: skip

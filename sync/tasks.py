@@ -19,7 +19,6 @@ from mappings.sheets import work as imports
 from sync import approval, backfill, clearing_proof, doorbell, issues, proofs, runs, sentinel, summary
 from sync.alerts import sending, watching
 from sync.models import AlertMessage, Beat, SourceCount, SyncLane, SyncRun
-from sync.models.lanes import BOOKING
 from sync.runs import NotNow, Slice
 
 # A run that has not been touched for this long has lost its worker; its lease has run out too.
@@ -212,8 +211,9 @@ def nightly() -> None:
     for connection in credentials.due_for_keepalive():
         with suppress(VendorError):  # its row says what is wrong, and the work list shows it
             credentials.keep_alive(connection)
-    for lane in SyncLane.objects.filter(is_enabled=True, paused_reason="", flow=BOOKING).order_by("pk"):
-        prove_clearing(lane.pk)
+    for lane in SyncLane.objects.filter(is_enabled=True, paused_reason="").exclude(source=None).order_by("pk"):
+        if lane.books:
+            prove_clearing(lane.pk)
         async_task("sync.tasks.count_at_square", lane.pk)
     for division, due in watch.due_tonight():
         for begin, end in due:

@@ -20,14 +20,13 @@ from audit.adminkit import (
     admin_url,
     badge,
     link,
-    list_url,
     local_time,
     number,
 )
 from connections import clock
 from sync.admin import shown, timeline
 from sync.admin.lane_choice import BookingLanes
-from sync.admin.verbs import by
+from sync.admin.verbs import asked_of_lanes, by
 from sync.books_proof import keeping, making
 from sync.books_proof.kinds import MEANINGS, TITLES, Kind
 from sync.models import BooksFinding, BooksProof, Leg, Posting, SyncItem, SyncLane
@@ -47,13 +46,13 @@ def _ask(division: int, month: str, name: str) -> None:
 def prove_lane(request: HttpRequest, rows: QuerySet[SyncLane], reason: str) -> Outcome:
     """The months that every night looks at."""
     del reason
-    lanes = [lane for lane in rows if lane.books]
-    skipped = [(str(lane), "it keeps customers in step and books nothing") for lane in rows if not lane.books]
-    for division in sorted({lane.division_id for lane in lanes}):
-        for month in keeping.due_tonight(clock.now().date()):
-            _ask(division, month.isoformat(), by(request))
-    goto = list_url(BooksProof, lane__id__exact=lanes[0].pk) if len(lanes) == 1 else list_url(BooksProof)
-    return Outcome(done=len(lanes), skipped=skipped, sentence="A worker looks for each entry in Exact now.", goto=goto)
+
+    def ask(lanes: Sequence[SyncLane]) -> None:
+        for division in sorted({lane.division_id for lane in lanes}):
+            for month in keeping.due_tonight(clock.now().date()):
+                _ask(division, month.isoformat(), by(request))
+
+    return asked_of_lanes(rows, ask, shown_in=BooksProof, told="A worker looks for each entry in Exact now.")
 
 
 def prove_again(request: HttpRequest, rows: QuerySet[BooksProof], reason: str) -> Outcome:

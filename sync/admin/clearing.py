@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +32,7 @@ from mappings.bookkeeping.proof import Difference, DifferenceKind, Proof
 from sync import clearing_proof, suspense
 from sync.admin import shown
 from sync.admin.lane_choice import AsksBookingLane, BookingLanes
-from sync.admin.verbs import DISMISS, RUN, by, tallied
+from sync.admin.verbs import DISMISS, RUN, asked_of_lanes, by, tallied
 from sync.models import SyncItem, SyncLane
 from sync.models.clearing import ClearingOpening, ClearingProof
 from sync.models.lanes import BOOKING
@@ -61,12 +61,12 @@ TITLES = {
 def prove_now(request: HttpRequest, rows: QuerySet[SyncLane], reason: str) -> Outcome:
     """A worker does it: it asks Exact."""
     del reason
-    lanes = [lane for lane in rows if lane.books]
-    skipped = [(str(lane), "it keeps customers in step and books nothing") for lane in rows if not lane.books]
-    for lane in lanes:
-        _ask(lane.pk, by(request))
-    goto = list_url(ClearingProof, lane__id__exact=lanes[0].pk) if len(lanes) == 1 else list_url(ClearingProof)
-    return Outcome(done=len(lanes), skipped=skipped, sentence="A worker compares the clearing account now.", goto=goto)
+
+    def ask(lanes: Sequence[SyncLane]) -> None:
+        for lane in lanes:
+            _ask(lane.pk, by(request))
+
+    return asked_of_lanes(rows, ask, shown_in=ClearingProof, told="A worker compares the clearing account now.")
 
 
 def prove_again(request: HttpRequest, rows: QuerySet[ClearingProof], reason: str) -> Outcome:

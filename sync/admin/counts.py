@@ -34,8 +34,8 @@ class SourceCountAdmin(ReadOnlyAdmin):
     fields = ("lane", "stream", "day", "at_square", "held", "missing_shown", "examples_shown", "filled", "counted")
     introduction = (
         "Each night the payments and refunds that Square changed in the last seven days, and the payouts of a month, "
-        "are listed once more and compared with what is held here, by id. What was missed is read again with the "
-        "lane's next run."
+        "are listed once more and compared with what is held here, by id; customers by their version. What was missed "
+        "is read again with the lane's next run."
     )
     empty = (
         "Nothing was counted yet. It is done every night for each lane that is on, or by 'Count at Square' on a lane."
@@ -63,5 +63,5 @@ def count(request: HttpRequest, rows: QuerySet[SyncLane], reason: str) -> Outcom
 LANE_VERB = ConfirmedAction(
     name="count", label="Count at Square", permission="sync.run_synclane", confirms=False, run=count, done="counted",
     explains="Lists what Square changed in the last seven days once more, and reads again what is missing here.",
-    applies=lambda lane: lane.books,
+    applies=lambda lane: lane.source_id is not None,
 )  # fmt: skip

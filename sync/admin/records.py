@@ -124,7 +124,8 @@ class SyncItemAdmin(DetailAdmin):
             "title": f"{row.get_kind_display().capitalize()} {row.receipt_number or row.source_id}",
             "item": row,
             "badge": shown.item_badge(row),
-            "amount": shown.money(row.amount, row.currency),
+            # "EUR 5.00 given back": the words say which way it went.
+            "amount": shown.money(abs(row.amount) if row.kind == "refund" else row.amount, row.currency),
             "remedy": found,
             "problem": words.ids.read(row.problem),
             "fix_url": shown.fix_url(row, words.ids),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from django.db.models import QuerySet, Sum
+from django.db.models import Model, QuerySet, Sum
 from django.http import HttpRequest
 from django.utils.text import capfirst
 from django_q.tasks import async_task
@@ -65,6 +65,17 @@ def replay_items(request: HttpRequest, rows: QuerySet[SyncItem], reason: str) ->
     except actions.Impossible as refusal:
         raise CannotDo(str(refusal)) from refusal
     return Outcome(done=replay.total, goto=adminkit.admin_url(Replay, replay.pk))
+
+
+def asked_of_lanes(
+    rows: QuerySet[SyncLane], ask: Callable[[Sequence[SyncLane]], None], *, shown_in: type[Model], told: str
+) -> Outcome:
+    """Ask a worker to prove something of the lanes that book, and show the list of proofs; the others are named."""
+    lanes = [lane for lane in rows if lane.books]
+    skipped = [(str(lane), "it books nothing") for lane in rows if not lane.books]
+    ask(lanes)
+    only = {"lane__id__exact": lanes[0].pk} if len(lanes) == 1 else {}
+    return Outcome(done=len(lanes), skipped=skipped, sentence=told, goto=adminkit.list_url(shown_in, **only))
 
 
 # --- Records ------------------------------------------------------------------------------------

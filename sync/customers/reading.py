@@ -83,10 +83,9 @@ class _Reader:
             self.work.setbacks.append(
                 "Somebody decided about a customer meanwhile; it is read again with the next run."
             )
-        self._introduce([customer for customer in found if customer.id not in links and self._is_wanted(customer)])
-
-    def _is_wanted(self, customer: Customer) -> bool:
-        return customer.creation_source != INSTANT or self.policy.reads_instant_profiles
+        self._introduce(
+            [customer for customer in found if customer.id not in links and is_wanted(self.policy, customer)]
+        )
 
     def _place(self, outcome: Outcome, rows: Sequence[Any], found: Sequence[Customer], until: datetime) -> None:
         run, policy = self.work.run, self.policy
@@ -110,6 +109,11 @@ class _Reader:
         proposals.propose(lane.division, lane.source, unmet, since=since, directory=self._directory, reason=SEEN)
         if self.policy.unmapped == "create":
             _have_created(lane.division, mapped.filter(square_customer_id__in=list(unmet), status=Decision.PROPOSED))
+
+
+def is_wanted(policy: CustomerPolicy, customer: Customer) -> bool:
+    """Whether the lane asks who it is; of a profile that Square made of a card by itself only by its choice."""
+    return customer.creation_source != INSTANT or policy.reads_instant_profiles
 
 
 def _have_created(division: Division, rows: Iterable[CustomerMapping]) -> None:

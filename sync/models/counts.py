@@ -9,10 +9,10 @@ from django.db import models
 
 class SourceCount(models.Model):
     """Records of one stream that Square last changed on a local day (payouts: created), and how many of them we hold,
-    over all locations of a lane.
+    over all locations of a lane; of customers, how many we hold as they are.
     """
 
-    STREAMS: ClassVar = [("payments", "payments"), ("refunds", "refunds"), ("payouts", "payouts")]
+    STREAMS: ClassVar = [(name, name) for name in ("payments", "refunds", "payouts", "customers")]
 
     lane = models.ForeignKey("sync.SyncLane", on_delete=models.CASCADE, related_name="counts")
     stream = models.CharField(max_length=20, choices=STREAMS)

@@ -55,7 +55,7 @@ def search_customers(call: Call) -> Json:
 def _customer_page(call: Call, query: Json) -> Json:
     """The cursor remembers a place in the order, so profiles changed meanwhile may shift, as they do at Square."""
     limit = limited(call.values.get("limit"), default=100, most=100, capped=False)
-    found = customers.matching(call.state, query)
+    found = [pair for pair in customers.matching(call.state, query) if pair[1]["id"] not in call.state.hidden]
     first = 0
     if "cursor" in call.values:
         after = call.cursors.resume(call.values["cursor"], call.bound())

@@ -312,7 +312,7 @@ class SquareSandbox(Settlement):
             return payment.data
 
     def hide(self, *ids: str) -> None:
-        """Lists leave these payments and refunds out until `show` names them."""
+        """Lists leave these payments, refunds, payouts and customers out until `show` names them."""
         self.state.hidden.update(ids)
 
     def show(self, *ids: str) -> None:

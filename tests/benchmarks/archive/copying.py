@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+import uuid
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,6 +93,59 @@ def copy(lane_id: int, file: str = "", dies_at: tuple[str, int] = ("", 0)) -> Co
     ran = {"seconds": time.monotonic() - began, "cpu": time.process_time() - spent, "peak": peak(), "resting": resting}
     return Copied(**ran, state=f"{over.state}: {over.sentence}", written=over.rows_written, **_proved(over.pk),
                   **(warehouse.lines() if warehouse else {}))  # fmt: skip
+
+
+def read_and_write(lane_id: int, file: str) -> Copied:
+    """What dlt does with the same lines, with the lane's own parts: read, made into documents with their digests, and
+    written in the same statements. No cursor, nothing compared, kept or attested.
+    """
+    import django
+
+    django.setup()
+    from connections import clients, clock
+    from connections.providers.exact import changes, odata
+    from connections.providers.snowflake import statements
+    from connections.providers.snowflake.statements import Stamp
+    from sync.archive import documents, reading, writing
+    from sync.archive.buffering import FULL
+    from sync.archive.catalogue import ENTITIES, fields_of
+    from sync.models import SyncLane
+    from tests.benchmarks.archive.warehouse import Warehouse
+    from tests.benchmarks.pipeline import peak
+
+    division = SyncLane.objects.get(pk=lane_id).division
+    entity = next(entity for entity in ENTITIES if entity.name == "transaction_lines")
+    region, read = division.connection.region, 0
+    resting, began, spent = peak(), time.monotonic(), time.process_time()
+    warehouse, client = Warehouse(file), clients.exact_client(division)
+    part: list[str] = []
+    size = 0
+
+    def write() -> None:
+        stamp = Stamp(writing.SYSTEM, region, division.code, clock.now(), str(uuid.uuid4()))
+        warehouse.submit(statements.insert(entity.table, stamp, part))
+        part.clear()
+
+    where = odata.gt("Timestamp", odata.Int64(changes.BEGINNING))
+    for rows in reading.together(client.written(PATH, select=fields_of(PATH), where=where)):
+        for row in rows:
+            document = documents.read(row, entity.key, PATH)
+            text = statements.envelope(
+                document.key, document.text, digest=document.digest,
+                modified_at=documents.instant(document.modified, region), flags=entity.flags_of(document.row),
+            )  # fmt: skip
+            weight = statements.weight(text)
+            if size + weight > FULL:
+                write()
+                size = 0
+            part.append(text)
+            size += weight
+        read += len(rows)
+    if part:
+        write()
+    warehouse.checkpoint()
+    ran = {"seconds": time.monotonic() - began, "cpu": time.process_time() - spent, "peak": peak(), "resting": resting}
+    return Copied(**ran, state="read and written", written=read, **warehouse.lines())
 
 
 def _warehouse(lane_id: int, file: str) -> Any:

@@ -1,8 +1,9 @@
 """The archive lane beside dlt: the same lines, read from the same stand-in on the same machine in the same run, one
 after the other, each in a process of its own into a DuckDB file of its own.
 
-Ours is the whole lane: it reads, compares with what it knows, keeps batches, writes, attests, and leaves its trail.
-Only the client of Snowflake is another one, which takes the same statements and writes into the file.
+Ours is measured twice. Once as dlt works: its reading, its documents and its statements, and nothing kept beside them.
+Once as the whole lane: it compares with what it knows, keeps batches, attests, and leaves its trail. Only the client of
+Snowflake is another one, which takes the same statements and writes into the file.
 """
 
 from __future__ import annotations
@@ -65,6 +66,7 @@ def _beside(count: int) -> list[Row]:
         after = _asked(vendor, "calls")
         again: Copied = stage.done(copying.copy, lane, f"{folder}/ours.duckdb")
         unchanged = _asked(vendor, "calls")
+        alike: Copied = stage.done(copying.read_and_write, lane, f"{folder}/alike.duckdb")
         rival = Rival(problem=problem) if problem else _raced(opened, _asked(vendor, "token"), folder)
     with _opened(count) as (vendor, _, lane, _):
         sent: Copied = stage.done(copying.copy, lane)
@@ -73,7 +75,7 @@ def _beside(count: int) -> list[Row]:
     return [
         *_of_copy(name, count, ours, (after["lines"] - before["lines"]) / (count / 1000)),
         *_unchanged(name, again, {key: unchanged[key] - after[key] for key in after}),
-        *_compared(name, count, ours, rival),
+        *_compared(name, count, ours, alike, rival),
         Row(f"{name} end to end into the SQL API sandbox", round(count / sent.seconds), "rows/s"),
         Row(f"{name} end to end, our own CPU", round(sent.cpu, 1), "s"),
         at_most(f"{name} end to end, peak memory", round(sent.peak / MEGABYTE, 1), "MB", LARGEST),
@@ -103,21 +105,26 @@ def _unchanged(name: str, again: Copied, calls: dict[str, int]) -> list[Row]:
     ]
 
 
-def _compared(name: str, count: int, ours: Copied, rival: Rival) -> list[Row]:
+def _compared(name: str, count: int, ours: Copied, alike: Copied, rival: Rival) -> list[Row]:
+    """The targets are for the same reading and writing; what the lane does besides is told beside it."""
     if rival.problem:
         print(f"\nTHE COMPARISON WITH DLT WAS NOT MADE. {rival.problem}\n", file=sys.stderr, flush=True)
         return [Row(f"{name} COMPARISON WITH DLT NOT MADE", 0, "", "made", met=False)]
     wrong = abs(rival.rows - count) + abs(rival.lines - count)
-    faster = round(rival.seconds / ours.seconds, 2)
-    by = f"{name} dlt {rival.version}"
+    faster = round(rival.seconds / alike.seconds, 2)
+    by, same, lane = f"{name} dlt {rival.version}", f"{name} read and written alone,", f"{name} the whole lane,"
     return [
         Row(by, round(count / rival.seconds), "rows/s"),
         Row(f"{by}, its CPU", round(rival.cpu, 1), "s"),
         Row(f"{by}, its peak memory", round(rival.peak / MEGABYTE, 1), "MB"),
         at_most(f"{by}, lost or doubled", wrong, "", 0),
-        Row(f"{name} our rows a second against dlt's", faster, "x", f">= {FASTER}", faster >= FASTER),
-        at_most(f"{name} our CPU against dlt's", round(ours.cpu / rival.cpu, 2), "x", LESS_CPU),
-        at_most(f"{name} our peak memory against dlt's", round(ours.peak / rival.peak, 2), "x", LESS_MEMORY),
+        at_most(f"{same} lost or doubled", abs(alike.rows - count) + abs(alike.lines - count), "", 0),
+        Row(f"{same} our rows a second against dlt's", faster, "x", f">= {FASTER}", faster >= FASTER),
+        at_most(f"{same} our CPU against dlt's", round(alike.cpu / rival.cpu, 2), "x", LESS_CPU),
+        at_most(f"{same} our peak memory against dlt's", round(alike.peak / rival.peak, 2), "x", LESS_MEMORY),
+        Row(f"{lane} our rows a second against dlt's", round(rival.seconds / ours.seconds, 2), "x"),
+        Row(f"{lane} our CPU against dlt's", round(ours.cpu / rival.cpu, 2), "x"),
+        Row(f"{lane} our peak memory against dlt's", round(ours.peak / rival.peak, 2), "x"),
     ]
 
 
@@ -158,17 +165,19 @@ def _raced(opened: books.Opened, token: str, folder: str) -> Rival:
 
 
 def _at_length(count: int) -> list[Row]:
-    """Killed while it reads and while it writes, and gone on with."""
-    with _opened(count) as (_, _, lane, folder):
-        file, kills = f"{folder}/ours.duckdb", 0
-        for statement, part in KILLS:
-            kills += _killed(lane, file, (statement, round(part * count / 1000)))
-        last: Copied = stage.done(copying.copy, lane, file)
+    """Killed while it reads and while it writes, and gone on with, end to end: the memory is the lane's own, the rows
+    are counted where they arrive.
+    """
+    with _opened(count) as (vendor, _, lane, _):
+        kills = sum(_killed(lane, "", (statement, round(part * count / 1000))) for statement, part in KILLS)
+        last: Copied = stage.done(copying.copy, lane)
+        archived = _asked(vendor, "archived")
     name = f"{count:,} lines of the ledger, killed {kills} times:"
-    wrong = abs(last.rows - count) + abs(last.lines - count) + (last.amount != f"{books.total(count):.2f}")
+    wrong = abs(archived[0] - count) + abs(archived[1] - count)
     return [
         Row(f"{name} killed", kills, "", f"= {len(KILLS)}", kills == len(KILLS)),
-        at_most(f"{name} lost, doubled or of another sum", wrong, "", 0),
+        at_most(f"{name} lost or doubled", wrong, "", 0),
+        # Sums, counts and row versions, as the run itself compared them on both sides.
         at_most(f"{name} tables that differ", last.different, f"of {last.equal + last.different}", 0),
         at_most(f"{name} peak memory", round(last.peak / MEGABYTE, 1), "MB", LARGEST),
     ]
