@@ -168,7 +168,7 @@ def envelope(
     modified = f'"{moment(modified_at)}"' if modified_at else "null"
     said = "".join(f',"{name}":{"true" if value else "false"}' for name, value in (flags or {}).items())
     deleted = "true" if is_deleted else "false"
-    head = f'{{"r":{json.dumps(record_id, ensure_ascii=False)},"m":{modified},"h":"{digest}","x":{deleted}{said}'
+    head = f'{{"r":{_text(record_id)},"m":{modified},"h":"{digest}","x":{deleted}{said}'
     text = f'{head},"d":{document}}}' if document is not None else f"{head}}}"
     try:
         size = _bytes(text)
@@ -177,6 +177,11 @@ def envelope(
     if size > LARGEST_DOCUMENT:
         raise Unstorable(f"It is {size / 1_000_000:.0f} MB large; {LARGEST_DOCUMENT // 1_000_000} MB can be archived.")
     return text
+
+
+_text = json.JSONEncoder(
+    ensure_ascii=False
+).encode  # made once: with other than the usual choices `dumps` makes one a call
 
 
 def weight(row: str) -> int:

@@ -117,7 +117,8 @@ def read_and_write(lane_id: int, file: str) -> Copied:
     entity = next(entity for entity in ENTITIES if entity.name == "transaction_lines")
     region, read = division.connection.region, 0
     resting, began, spent = peak(), time.monotonic(), time.process_time()
-    warehouse, client = Warehouse(file), clients.exact_client(division)
+    # dlt commits a load at once; some 20 MB at a time keep the memory flat.
+    warehouse, client = Warehouse(file, together=20), clients.exact_client(division)
     part: list[str] = []
     size = 0
 

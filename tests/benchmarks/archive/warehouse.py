@@ -29,9 +29,14 @@ SETTINGS: dict[str, str | int] = {"memory_limit": "100MB", "threads": 1, "preser
 
 
 class Warehouse:
-    """In the place of a `SnowflakeClient`. A batch that is there already is not written again, as at Snowflake."""
+    """In the place of a `SnowflakeClient`. A batch that is there already is not written again, as at Snowflake.
 
-    def __init__(self, file: str) -> None:
+    `together`: how many statements are committed at once. Of more than one none is safe before the last: for whoever
+    keeps nothing of its own to go on from, and begins anew.
+    """
+
+    def __init__(self, file: str, *, together: int = 1) -> None:
+        self.together, self.open = together, 0
         self.connection = duckdb.connect(file, config=SETTINGS)
         self.connection.execute("CREATE TABLE IF NOT EXISTS _batches (id VARCHAR PRIMARY KEY, rows BIGINT)")
         for entity in ENTITIES:
@@ -51,7 +56,8 @@ class Warehouse:
         values = [source, region, int(division or 0), stamp, batch, rows]
         done = self.connection.execute("SELECT rows FROM _batches WHERE id = ?", [batch]).fetchall()
         if not done:
-            self.connection.begin()
+            if not self.open:
+                self.connection.begin()
             done = self.connection.execute(
                 f'INSERT INTO "{name}" SELECT ?, ?, ?, row.r, row.m::TIMESTAMPTZ, ?, ?, row.h, row.x, '
                 f"{''.join(f'row.{flag}, ' for flag in flags)}row.d "
@@ -59,7 +65,9 @@ class Warehouse:
                 values,
             ).fetchall()
             self.connection.execute("INSERT INTO _batches VALUES (?, ?)", [batch, done[0][0]])
-            self.connection.commit()
+            self.open += 1
+            if self.open == self.together:
+                self._commit()
         return _result(("number of rows inserted",), done)
 
     def _total(self, statement: Statement) -> Result:
@@ -75,8 +83,14 @@ class Warehouse:
             ).fetchall()
         return _result(("entity", "division_id", "rows", "amount", "version"), found)
 
+    def _commit(self) -> None:
+        self.connection.commit()
+        self.open = 0
+
     def checkpoint(self) -> None:
         """Everything into the file itself, as it is when the file is closed."""
+        if self.open:
+            self._commit()
         self.connection.execute("CHECKPOINT")
 
     def lines(self) -> dict[str, Any]:
