@@ -135,7 +135,7 @@ def _store(
         detail = {"undoes": subject, "entries": tally.entries, "left_out": len(left_out)}
         fact = Fact("run.planned", "run", run.pk, str(run), division=run.lane.division.code, detail=detail)
         undoes = [
-            Fact("posting.undo_planned", "posting", row.reverses_id, row.reverses.reference, row.reverses.reference)
+            _of_entry(row.reverses, "undo_planned", "part_undo_planned", legs=len(row.leg_ids))
             for row in rows
             if row.reverses
         ]
@@ -238,7 +238,7 @@ def _named(work: Work, row: Posting, reversals: Sequence[Leg]) -> tuple[str, str
     """Group and reference: an entry of one leg, and what takes back a part, has its first reversal's; that of a whole
     group is computed from the kind `reversal-<kind>` and the ordinal it reverses.
     """
-    if row.group == row.reference or row.legs.filter(is_reversal=False).count() > len(reversals):
+    if row.group == row.reference or _is_part(row, len(reversals)):
         return reversals[0].reference, reversals[0].reference
     kind = "summary" if row.document == Document.SALES_ENTRY else f"{row.document}-clearing"
     own = reference(
@@ -324,14 +324,23 @@ def _facts(work: Work, undoing: Undoing) -> list[Fact]:
     detail = {"document": draft.document, "group": draft.group, "legs": len(undoing.legs), "undoes": former.reference}
     facts = [
         Fact("posting.draft", "posting", None, draft.reference, draft.reference, division, detail),
-        Fact("posting.undone", "posting", former.pk, former.reference, former.reference, division,
-             {"by": draft.reference}),
-    ]  # fmt: skip
+        _of_entry(former, "undone", "part_undone", legs=len(undoing.legs), by=draft.reference),
+    ]
     for leg, back in zip(undoing.legs, undoing.reversals, strict=True):
         source, entry = leg.item.source_id, {"entry": draft.reference}
         facts.append(Fact("leg.reversing", "leg", leg.pk, leg.reference, source, division, entry))
         facts.append(Fact("leg.posting", "leg", None, back.reference, source, division, entry))
     return facts
+
+
+def _of_entry(row: Posting, whole: str, part: str, *, legs: int, **detail: str) -> Fact:
+    verb = part if _is_part(row, legs) else whole
+    return Fact(f"posting.{verb}", "posting", row.pk, row.reference, row.reference, row.division.code, detail)
+
+
+def _is_part(row: Posting, legs: int) -> bool:
+    """Whether so many of its legs are not all that were ever booked with it."""
+    return row.legs.filter(is_reversal=False).count() > legs
 
 
 def entries_of(run: SyncRun) -> list[Posting]:

@@ -133,7 +133,7 @@ def _of_entry(posting: Posting, trail: _Trail) -> Iterator[Step]:
         return
     yield Step("Confirmed in the ledger", DONE, **trail.told(own, "posting.confirmed"))
     if state is PostingState.REVERSED:
-        yield Step("Taken back", DONE, **trail.told(own, "posting.reversed", "posting.undone"))
+        yield Step("Taken back", DONE, **trail.told(own, "posting.reversed", "posting.undone", "posting.part_undone"))
 
 
 def _only_who(trail: _Trail, source: str, verb: str) -> dict[str, Any]:

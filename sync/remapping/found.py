@@ -43,7 +43,7 @@ class Otherwise:
 
     def words(self) -> list[str]:
         return [
-            f"{told}: {count} times, "
+            f"{told}: {'once' if count == 1 else f'{count} times'}, "
             + ", ".join(written(total, currency) for (of, currency), total in self.sums.items() if of == told)
             for told, count in self.changes.most_common()
         ]

@@ -69,7 +69,7 @@ def test_a_sale_goes_to_the_account_that_its_customer_turns_out_to_be(till, brow
     told = change(browser, row, debtor=ATELIER)
     assert "1 entry since 2 March 2026 holds what was booked by the former mapping" in told
     page = words(press(browser, row, "correct", reason="Wrong customer"))
-    assert f"{HOTEL} becomes {ATELIER}: 1 times, EUR 25.00" in page
+    assert f"{HOTEL} becomes {ATELIER}: once, EUR 25.00" in page
     mornings(till)
     assert (till.ledger, till.posts) == (before, posts)
 

@@ -53,7 +53,7 @@ def test_a_changed_rule_offers_a_correction_and_the_books_follow_once_it_is_appr
 
     page = words(press(browser, row, "correct", reason="Wrong account"))
     assert "Plan to correct what rule" in page
-    assert "8000 with VAT code 2 becomes 8002 with VAT code 2: 1 times, EUR 20.66" in page
+    assert "8000 with VAT code 2 becomes 8002 with VAT code 2: once, EUR 20.66" in page
     assert till.posts == posts
     till.next_morning()
     assert till.ledger == before
