@@ -92,7 +92,7 @@ class _List:
         if cursor.begun_run_id != self.run.pk:
             self._begin()
         for rows in together(self._pages()):
-            with _without_collector():
+            with without_collector():
                 self._keep([documents.read(row, self.entities[0].key, self.path) for row in rows])
             self.copying.work.breathe()
         self._finish(began)
@@ -314,7 +314,7 @@ def together(pages: Iterator[tuple[Written, ...]]) -> Iterator[list[Written]]:
 
 
 @contextmanager
-def _without_collector() -> Iterator[None]:
+def without_collector() -> Iterator[None]:
     """Thousands of small objects for a moment, none of them in a circle: looking for circles among them, and each time
     among everything else too, would take a tenth of the time.
     """

@@ -129,8 +129,9 @@ def read_and_write(lane_id: int, file: str) -> Copied:
 
     where = odata.gt("Timestamp", odata.Int64(changes.BEGINNING))
     for rows in reading.together(client.written(PATH, select=fields_of(PATH), where=where)):
-        for row in rows:
-            document = documents.read(row, entity.key, PATH)
+        with reading.without_collector():
+            found = [documents.read(row, entity.key, PATH) for row in rows]
+        for document in found:
             text = statements.envelope(
                 document.key, document.text, digest=document.digest,
                 modified_at=documents.instant(document.modified, region), flags=entity.flags_of(document.row),
