@@ -11,6 +11,7 @@ from sync.flows.base import Resolution, Work
 from sync.legs import plan_of
 from sync.lifecycle import STANDING, ItemState
 from sync.models import Leg, SyncItem
+from sync.settled import taken_back
 
 
 class Exchanges:
@@ -41,8 +42,7 @@ class Exchanges:
         return {key: Origin(sale, tuple(self._earlier(key, legs, item))) for key, sale in sales.items()}
 
     def _earlier(self, key: str, legs: QuerySet[Leg], item: SyncItem) -> list[LegPlan]:
-        undone = Leg.objects.filter(is_reversal=True, kind=LegKind.REFUND).values("item")
-        stored = legs.filter(kind=LegKind.REFUND, order_id=key).exclude(item=item.pk).exclude(item__in=undone)
+        stored = legs.filter(kind=LegKind.REFUND, order_id=key).exclude(item=item.pk).exclude(taken_back())
         noted = self.credits.get(key, [])
         known = {(leg.source_id, leg.ordinal) for leg in noted}
         held = [leg for leg in map(plan_of, stored) if (leg.source_id, leg.ordinal) not in known]

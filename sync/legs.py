@@ -52,7 +52,7 @@ def content_of(plan: LegPlan) -> dict[str, Any]:
         "source_id": plan.source_id,
     }
     frozen |= {"location": plan.location, "tender": plan.tender, "receipt_number": plan.receipt_number}
-    if plan.customer:
+    if plan.kind is LegKind.SALE:
         frozen["customer"] = plan.customer
     if plan.conventions:
         frozen["conventions"] = kept(plan.conventions)

@@ -145,6 +145,7 @@ class _Storing:
     ) -> None:
         self.work, self.outcome, self.resolution = work, outcome, resolution
         self.item, self.held, self.owned, self.booked_days = resolution.item, held, owned, booked_days
+        self.is_being_taken_back = any(leg.state == LegState.REVERSING for leg in held.values())
         self.changed_sales: set[str] = set()
         self.corrections: list[Correction] = []
 
@@ -276,7 +277,9 @@ class _Storing:
             }  # fmt: skip
         else:
             still = any(plan.problem for _, plan in self.resolution.legs)
-            changes = {"problem_kind": "", "problem_subject": "", "problem": "", "to_correct": False}
+            # A correction under way is not over because Square told something new of the record.
+            going_on = self.item.to_correct and self.is_being_taken_back
+            changes = {"problem_kind": "", "problem_subject": "", "problem": "", "to_correct": going_on}
             changes["waiting_since"] = self.item.waiting_since if still else None
         if problem or any(plan.problem for _, plan in self.resolution.legs):
             self.work.run.records_waiting += 1

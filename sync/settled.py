@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from mappings.bookkeeping.conventions import ConventionBook, Conventions, Place, restored
 from mappings.bookkeeping.legs import Debtor, LegKind
@@ -41,11 +41,19 @@ def read(work: Work, items: Sequence[SyncItem]) -> Settled:
     booked = Leg.objects.filter(mine, lane=work.lane, state__in=FROZEN, is_reversal=False).order_by("ordinal", "id")
     settled: dict[Place, Conventions] = {}
     buyers: dict[tuple[str, str], Debtor] = {}
-    for kind, ordinal, order, state, content in booked.values_list("kind", "ordinal", "order_id", "state", "content"):
+    columns = ("kind", "ordinal", "order_id", "state", "content", "item__customer_id")
+    for kind, ordinal, order, state, content, customer in booked.values_list(*columns):
         settled[Place(kind, content.get("source_id", ""), ordinal)] = restored(content.get("conventions") or {})
         if kind == LegKind.SALE and state in STANDING and content.get("debtor"):
-            buyers[order, content.get("customer", "")] = debtor_of(content["debtor"])
+            # Sales did not always keep whom Square named; then it is who it names now.
+            buyers[order, content.get("customer", customer)] = debtor_of(content["debtor"])
     return Settled(ConventionBook(work.decisions.conventions, settled), buyers)
+
+
+def taken_back() -> Exists:
+    """Of a leg: that its own reversal is owed or booked. What was booked again since, under a later ordinal, counts."""
+    own = {name: OuterRef(name) for name in ("item", "kind", "ordinal")}
+    return Exists(Leg.objects.filter(is_reversal=True, **own).exclude(state=LegState.DISMISSED))
 
 
 def conventions(work: Work, items: Sequence[SyncItem]) -> ConventionBook:

@@ -18,6 +18,7 @@ from audit.trail import Fact
 from connections import clock
 from connections.rows import insert
 from mappings.bookkeeping.legs import Document, LegKind, LegPlan, ProblemKind
+from mappings.bookkeeping.periods import Policy
 from mappings.bookkeeping.references import reference
 from mappings.bookkeeping.reversal import reverse
 from sync import corrections, engine, fingerprints, plans, posting
@@ -84,7 +85,8 @@ def plan(
     )  # fmt: skip
     work = Work(lane=lane, run=run, grip=Grip(lane.pk, -1, clock.now()))
     standing = {row.pk: _standing(row, (parts or {}).get(row.pk)) for row in chosen if row.lane_id == lane.pk}
-    rows, left_out = _planned(work, run, [row for row in chosen if row.pk in standing], standing)
+    chosen_here = [row for row in chosen if row.pk in standing]
+    rows, left_out = _planned(work, run, chosen_here, standing, is_corrected=bool(rebooks))
     left_out += [[row.reference, "It belongs to another lane."] for row in chosen if row.lane_id != lane.pk]
     if not rows:
         raise NothingToUndo(" ".join(f"{name}: {why}" for name, why in left_out[:3]))
@@ -93,9 +95,9 @@ def plan(
 
 
 def _planned(
-    work: Work, run: SyncRun, chosen: Sequence[Posting], standing: Mapping[int, Sequence[Leg]]
+    work: Work, run: SyncRun, chosen: Sequence[Posting], standing: Mapping[int, Sequence[Leg]], *, is_corrected: bool
 ) -> tuple[list[PlannedEntry], list[list[str]]]:
-    refused = _refused(work, chosen, standing)
+    refused = _refused(work, chosen, standing, is_corrected=is_corrected)
     rows: list[PlannedEntry] = []
     division = Reference(work.lane.division)
     for row in _in_order([row for row in chosen if row.pk not in refused], standing):
@@ -150,9 +152,13 @@ def _standing(row: Posting, part: Set[int] | None = None) -> list[Leg]:
     return [leg for leg in rows if part is None or leg.pk in part]
 
 
-def _refused(work: Work, chosen: Sequence[Posting], standing: Mapping[int, Sequence[Leg]]) -> dict[int, str]:
+def _refused(
+    work: Work, chosen: Sequence[Posting], standing: Mapping[int, Sequence[Leg]], *, is_corrected: bool
+) -> dict[int, str]:
     """Entry -> why it cannot be undone. One that stays keeps what it settles from being undone too."""
-    refused = {row.pk: why for row in chosen if (why := _obstacle(work, row, standing[row.pk]))}
+    refused = {
+        row.pk: why for row in chosen if (why := _obstacle(work, row, standing[row.pk], is_corrected=is_corrected))
+    }
     while True:
         going = {leg.pk for row in chosen if row.pk not in refused for leg in standing[row.pk]}
         left = [row for row in chosen if row.pk not in refused]
@@ -162,12 +168,12 @@ def _refused(work: Work, chosen: Sequence[Posting], standing: Mapping[int, Seque
         refused |= more
 
 
-def _obstacle(work: Work, row: Posting, legs: Sequence[Leg]) -> str:
+def _obstacle(work: Work, row: Posting, legs: Sequence[Leg], *, is_corrected: bool) -> str:
     if row.document not in {document.value for document in entries.RESOURCES}:
         return f"A {row.get_document_display()} moves nothing in the ledger: withdraw it in Exact."
     if row.state != PostingState.CONFIRMED:
         return NOT_BOOKED[PostingState(row.state)]
-    return _not_standing(row, legs) or _no_day(work, row)
+    return _not_standing(row, legs) or _no_day(work, row) or (_held(work, row) if is_corrected else "")
 
 
 def _not_standing(row: Posting, legs: Sequence[Leg]) -> str:
@@ -186,6 +192,21 @@ def _no_day(work: Work, row: Posting) -> str:
     if open_day(work, row) is None:
         return f"Journal {row.journal} has no open period between {row.date} and today. Open one in Exact first."
     return ""
+
+
+def _held(work: Work, row: Posting) -> str:
+    """What lies in a closed period could be taken back on a later day, but on a lane that holds not be booked again."""
+    lane = work.lane
+    if lane.closed_periods != Policy.HOLD:
+        return ""
+    period = work.calendar.closing([lane.sales_journal, lane.clearing_journal, lane.cash_journal], row.date)
+    if period is None:
+        return ""
+    return (
+        f"Period {period.year}-{period.period:02} of journal {period.journal} is closed, and the lane holds what lies "
+        "in a closed period: it could not be booked again. Open the period in Exact, or have the lane book on the next "
+        "open day."
+    )
 
 
 def _depended_on(legs: Sequence[Leg], going: set[int]) -> str:
@@ -267,7 +288,7 @@ def _decide(work: Work, entry: PlannedEntry, division: Reference) -> None:
     legs = _standing(row, {*entry.leg_ids}) if row else []
     if row is None or [leg.pk for leg in legs] != entry.leg_ids:
         return plans.refuse(work, entry, "What it undoes is not booked as it was any more: part of it is reversed.")
-    why = _obstacle(work, row, legs) or _depended_on(legs, set())
+    why = _obstacle(work, row, legs, is_corrected=bool(entry.run.plan.rebooks)) or _depended_on(legs, set())
     if why:
         return plans.refuse(work, entry, why)
     undoing = _undoing(work, row, legs)

@@ -85,17 +85,20 @@ def plan(request: HttpRequest, rows: QuerySet[Any], reason: str) -> Outcome:
     """One plan per lane."""
     row = rows.get()
     made: list[SyncRun] = []
+    refused: list[tuple[str, str]] = []
     for found in planning.booked_otherwise(row):
         subject = f"what {WORDS[type(row)][0]} {row.pk} ({row}) now books otherwise. {reason}"
         try:
             made.append(planning.plan(found, by=by(request), subject=subject))
         except undo.NothingToUndo as refusal:
-            raise CannotDo(f"Nothing of it can be corrected. {refusal}") from refusal
+            refused.append((str(found.lane), str(refusal)))
+    if refused and not made:
+        raise CannotDo(f"Nothing of it can be corrected. {' '.join(why for _, why in refused)}")
     if not made:
         raise CannotDo("Whatever is booked would be booked the same now: there is nothing to correct.")
     goto = adminkit.admin_url(SyncRun, made[0].pk) if len(made) == 1 else adminkit.list_url(SyncRun, state="planned")
     sentence = "The correction is planned. Nothing is sent before somebody approves the plan."
-    return Outcome(done=len(made), sentence=sentence, goto=goto)
+    return Outcome(done=len(made), skipped=refused, sentence=sentence, goto=goto)
 
 
 for model, (_, how) in WORDS.items():

@@ -178,9 +178,9 @@ def _is_closed(work: Work, day: date, zone: str) -> bool:
 
 
 def _next_ordinal(work: Work, document: Document, group: str) -> int:
-    """One more than there are, counting those that this slice has given out and not stored yet."""
+    """One more than the division has, whose lanes may share a journal, and those that this slice has given out."""
     place = (document.value, group)
-    stored = Posting.objects.filter(lane=work.lane, document=document, group=group).count()
+    stored = Posting.objects.filter(division=work.lane.division_id, document=document, group=group).count()
     work.ordinals[place] = max(stored, work.ordinals.get(place, -1) + 1)
     return work.ordinals[place]
 

@@ -22,6 +22,7 @@ from sync.legs import plan_of
 from sync.lifecycle import STANDING, ItemState, LegState
 from sync.models import LaneLocation, Leg, SyncItem
 from sync.models.invoices import InvoiceStanding
+from sync.settled import taken_back
 
 INVOICES = "INVOICES"  # Reference: Square Payment.application_details.square_product
 UNREAD = "invoice not read yet"
@@ -95,10 +96,9 @@ def standing_legs(work: Work, orders: Iterable[str]) -> QuerySet[Leg]:
     """
     kinds = (LegKind.SALE, LegKind.INVOICE_CREDIT, LegKind.REFUND)
     legs = Leg.objects.filter(lane=work.lane, order_id__in=list(orders), kind__in=kinds, is_reversal=False)
-    undone = Leg.objects.filter(is_reversal=True, kind=LegKind.REFUND).values("item")
     known = (LegState.WAITING, LegState.REFUSED, LegState.REVERSED)
     counts = Q(state__in=STANDING) | Q(kind=LegKind.SALE, state__in=known)
-    return legs.filter(counts).exclude(kind=LegKind.REFUND, item__in=undone).order_by("id")
+    return legs.filter(counts).exclude(Q(kind=LegKind.REFUND) & taken_back()).order_by("id")
 
 
 def standing_elsewhere(orders: Iterable[str]) -> Mapping[str | int, int | None]:

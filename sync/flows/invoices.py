@@ -167,7 +167,14 @@ def resolve_as_new(work: Work, items: Sequence[SyncItem]) -> list[Resolution]:
     """
     known = _Known(work, items)
     nothing: dict[str, Any] = {"sale": None, "is_booked": False, "credit": None, "earlier": ()}
-    return [_resolve(work, item, None, known, **nothing) for item in items]
+    return [_resolve(work, item, None, known, **nothing, **_its_debtor(work, item, known)) for item in items]
+
+
+def _its_debtor(work: Work, item: SyncItem, known: _Known) -> dict[str, Any]:
+    """The customer stays the one it was booked for: who that is now is another question than the accounts."""
+    sale = known.legs.get((item.order_id, LegKind.SALE))
+    debtor = plan_of(sale).debtor if sale else None
+    return {"usual": records.context_of(work, item, debtor, known.conventions)} if debtor else {}
 
 
 class _Known:

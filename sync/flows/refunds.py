@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from connections.providers.errors import Unreadable
 from connections.providers.square import payloads
@@ -124,10 +124,9 @@ def _sales(work: Work, items: Sequence[SyncItem]) -> _Sales:
     for leg in _standing_credits(legs, set(order_of.values())):
         found.credits[leg.order_id].append(as_owed(plan_of(leg)))
     invoiced = {order for order, sale in found.sales.items() if sale.invoice}
-    undone = Leg.objects.filter(is_reversal=True, kind=LegKind.REFUND_MONEY).values("item")
-    for leg in legs.filter(kind__in=(LegKind.RECEIPT, LegKind.REFUND_MONEY), order_id__in=invoiced).exclude(
-        kind=LegKind.REFUND_MONEY, item__in={*undone.values_list("item", flat=True), *(item.pk for item in items)}
-    ):
+    beside = legs.filter(kind__in=(LegKind.RECEIPT, LegKind.REFUND_MONEY), order_id__in=invoiced)
+    own = Q(kind=LegKind.REFUND_MONEY, item__in=[item.pk for item in items])
+    for leg in beside.exclude(own).exclude(Q(kind=LegKind.REFUND_MONEY) & settled.taken_back()):
         found.beside[leg.order_id] += _beside(plan_of(leg))
     return found
 
@@ -151,11 +150,8 @@ def _receipts(legs: QuerySet[Leg], payments: set[str]) -> dict[str, LegPlan]:
 
 def _standing_credits(legs: QuerySet[Leg], orders: set[str]) -> QuerySet[Leg]:
     """Credits that were not reversed since; that of a canceled invoice is one, too."""
-    reversal = Leg.objects.filter(
-        item=OuterRef("item"), kind=OuterRef("kind"), ordinal=OuterRef("ordinal"), is_reversal=True
-    ).exclude(state=LegState.DISMISSED)
     kinds = (LegKind.REFUND, LegKind.INVOICE_CREDIT)
-    return legs.filter(kind__in=kinds, order_id__in=orders).exclude(Exists(reversal))
+    return legs.filter(kind__in=kinds, order_id__in=orders).exclude(settled.taken_back())
 
 
 def _returns(work: Work, orders: set[str]) -> dict[str, frozenset[str]]:

@@ -9,11 +9,11 @@ from datetime import date
 from django.db.models import QuerySet
 
 from connections.money import written
-from sync.lifecycle import LegState, PostingState
+from sync.lifecycle import ItemState, LegState, PostingState
 from sync.models import Leg, SyncLane
 
-# Amounts of one lane that are looked at, the newest first.
-MOST = 2_000
+# Amounts of one lane that are corrected at once, the newest first, and how many times as many are looked at.
+MOST, LOOKS = 2_000, 10
 
 
 @dataclass
@@ -50,6 +50,9 @@ class Otherwise:
 
 
 def standing(lane: SyncLane) -> QuerySet[Leg]:
-    """Legs of the lane that stand in the ledger, the newest first."""
+    """Legs of the lane that stand in the ledger, the newest first; not those of dismissed records, which nobody books
+    again.
+    """
     legs = Leg.objects.filter(lane=lane, is_reversal=False, state=LegState.CONFIRMED)
-    return legs.filter(posting__state=PostingState.CONFIRMED).order_by("-date", "-id")
+    legs = legs.filter(posting__state=PostingState.CONFIRMED).exclude(item__state=ItemState.DISMISSED)
+    return legs.order_by("-date", "-id")

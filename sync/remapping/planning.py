@@ -55,7 +55,9 @@ def _with_dependants(lane: SyncLane, legs: list[Leg]) -> Mapping[int, Set[int]]:
 def _on(lane: SyncLane, going: Mapping[int, int | None]) -> Set[tuple[int, int | None]]:
     """(leg, entry) of what stands on these legs."""
     chosen = Leg.objects.filter(pk__in=list(going))
-    orders = chosen.filter(kind=LegKind.SALE).exclude(order_id="").values("order_id")
+    # What was given back of a deposit rests on its receipt.
+    bases = Q(kind=LegKind.SALE) | Q(kind=LegKind.RECEIPT, after_sale=False)
+    orders = chosen.filter(bases).exclude(order_id="").values("order_id")
     credits_ = chosen.filter(kind=LegKind.REFUND).values("item")
     on_sales = Q(order_id__in=orders, kind__in=undo.DEPENDANTS)
     on_credits = Q(item__in=credits_, kind=LegKind.REFUND_MONEY)

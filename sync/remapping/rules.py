@@ -19,7 +19,7 @@ from sync.flows.base import Work
 from sync.grip import Grip
 from sync.legs import owe_the_same, plan_of
 from sync.models import Leg, SyncItem, SyncLane, SyncRun
-from sync.remapping.found import Otherwise, standing
+from sync.remapping.found import LOOKS, Otherwise, standing
 
 BATCH = 200
 Place = tuple[int, str, int]
@@ -27,15 +27,17 @@ Place = tuple[int, str, int]
 
 def booked_otherwise(lane: SyncLane, rule: GLMapping, most: int) -> Otherwise:
     """Plans stored payloads anew; reads no vendor and writes nothing."""
-    found = Otherwise(lane)
-    legs = list(_candidates(lane, rule)[: most + 1])
-    found.is_cut, legs = len(legs) > most, legs[:most]
+    found, looked = Otherwise(lane), 0
     work = Work(lane=lane, run=SyncRun(lane=lane), grip=Grip(lane.pk, -1, clock.now()))
-    items = sorted({leg.item_id for leg in legs})
-    for start in range(0, len(items), BATCH):
-        chunk = items[start : start + BATCH]
-        rows = list(SyncItem.objects.filter(pk__in=chunk).select_related("location").order_by("id"))
-        _compare(found, [leg for leg in legs if leg.item_id in chunk], _by_place(work, rows))
+    candidates = _candidates(lane, rule)
+    while legs := list(candidates[looked : looked + BATCH]):
+        if len(found.legs) >= most or looked >= LOOKS * max(most, BATCH):
+            found.is_cut = True
+            break
+        items = {leg.item_id for leg in legs}
+        rows = list(SyncItem.objects.filter(pk__in=items).select_related("location").order_by("id"))
+        _compare(found, legs, _by_place(work, rows), most)
+        looked += len(legs)
     return found
 
 
@@ -57,13 +59,16 @@ def _by_place(work: Work, rows: Sequence[SyncItem]) -> dict[Place, LegPlan]:
     }
 
 
-def _compare(found: Otherwise, legs: Iterable[Leg], now: dict[Place, LegPlan]) -> None:
+def _compare(found: Otherwise, legs: Iterable[Leg], now: dict[Place, LegPlan], most: int) -> None:
     for leg in legs:
         plan = now.get((leg.item_id, leg.kind, place_of(leg.ordinal)))
         if plan is None or owe_the_same(leg, plan):
             continue
         booked = plan_of(leg)
         if tells_the_same(as_owed(booked), as_owed(plan)):  # else Square changed it; that is corrected in its own way
+            if len(found.legs) == most:
+                found.is_cut = True
+                return
             found.add(leg, *_difference(booked, plan))
 
 

@@ -64,7 +64,8 @@ def test_a_button_stands_only_where_it_can_do_something(shop: Shop, anna: Client
     assert "Subscribe to webhooks" not in snowflake
     assert "Read subscriptions" not in snowflake
     assert "Count at Square" in text_of(anna.get(f"/admin/sync/synclane/{shop.lane.pk}/change/"))
-    assert "Count at Square" not in text_of(anna.get(f"/admin/sync/synclane/{customers.pk}/change/"))
+    assert "Count at Square" in text_of(anna.get(f"/admin/sync/synclane/{customers.pk}/change/"))
+    assert "Prove clearing" not in text_of(anna.get(f"/admin/sync/synclane/{customers.pk}/change/"))
 
 
 def test_a_row_that_nobody_changes_has_no_history_of_changes(shop: Shop, anna: Client) -> None:
