@@ -27,7 +27,7 @@ from sync.flows.base import Draft, Entry, Work
 from sync.flows.invoiced import standing_elsewhere
 from sync.legs import plan_of
 from sync.lifecycle import LegState, PostingState
-from sync.models import Leg, Posting
+from sync.models import Leg, Posting, SyncLane
 from sync.portions import portions
 
 BATCH = 100  # legs that are read, and frozen, together
@@ -180,7 +180,8 @@ def _is_closed(work: Work, day: date, zone: str) -> bool:
 def _next_ordinal(work: Work, document: Document, group: str) -> int:
     """One more than the division has, whose lanes may share a journal, and those that this slice has given out."""
     place = (document.value, group)
-    stored = Posting.objects.filter(division=work.lane.division_id, document=document, group=group).count()
+    lanes = SyncLane.objects.filter(division=work.lane.division_id).values("pk")
+    stored = Posting.objects.filter(lane__in=lanes, document=document, group=group).count()
     work.ordinals[place] = max(stored, work.ordinals.get(place, -1) + 1)
     return work.ordinals[place]
 
